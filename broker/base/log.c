@@ -1,0 +1,56 @@
+/* log.c - see log.h. */
+#include "broker/base/log.h"
+
+#include "broker/base/must.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *log_level_name(enum log_level level)
+{
+	static const char *const names[LOG_LEVELS] = { "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL" };
+	must(level < LOG_LEVELS);
+	return names[level];
+}
+
+void log_write(enum log_level level, const char *logger, const char *format, ...)
+{
+	char line[LOG_LINE_BYTES];
+	va_list args;
+	if (!log_enabled(level, logger))
+		return;
+	va_start(args, format);
+	int n = vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	must(n >= 0);
+	log_sink(level, logger, line, min_of((size_t)n, sizeof line - 1));
+}
+
+struct log_text log_safe(struct slice s)
+{
+	struct log_text t;
+	size_t n = 0;
+	for (uint32_t i = 0; i < s.n && n < LOG_SAFE_BYTES - 4; i++) {
+		uint8_t c = s.p[i];
+		if (c >= 0x20 && c != 0x7f && c != '\\')
+			t.s[n++] = (char)c;
+		else
+			n += (size_t)snprintf(t.s + n, 5, "\\x%02x", c);
+	}
+	if (s.n > LOG_SAFE_BYTES - 4)
+		n += (size_t)snprintf(t.s + n, 4, "...");
+	t.s[n] = 0;
+	if (slice_is_null(s))
+		snprintf(t.s, sizeof t.s, "null");
+	return t;
+}
+
+bool log_limited(struct log_limit *l, int64_t now_ms, int64_t every_ms)
+{
+	if (now_ms < l->next_ms) {
+		l->dropped++;
+		return false;
+	}
+	l->next_ms = now_ms + every_ms;
+	return true;
+}
