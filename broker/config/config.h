@@ -1,0 +1,140 @@
+/* config.h - the broker's configuration: an immutable snapshot of every key, typed.
+ *
+ * Every key is one row of config.tbl or kraft.tbl (name, type, default, limits, scope, status, words); the struct, the
+ * parser, the checks, DescribeConfigs and the manual page all read those rows. A field is the key with dots as
+ * underscores: cfg->num_partitions. Who owns it: whoever loaded it; after that it never changes and any core reads it.
+ * Facts: KafkaConfig of 3.9 (types, defaults, limits, cross-checks).
+ */
+#ifndef SAMSA_CONFIG_CONFIG_H
+#define SAMSA_CONFIG_CONFIG_H
+
+#include "broker/base/arena.h"
+#include "broker/base/slice.h"
+#include "broker/config/ibp.h"
+#include "broker/config/limit.h"
+#include "broker/config/listeners.h"
+#include "broker/config/problems.h"
+#include "broker/config/properties.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	CONFIG_FILE_BYTES = 1 << 20,    /* largest properties file */
+	CONFIG_ARENA_BYTES = 64 << 20,  /* all that a configuration of that size can ask for, many times over */
+	CONFIG_DIRS_MAX = 256,
+};
+
+enum config_key {
+#define X(type, field, ...) CK_##field,
+#include "broker/config/keys.tbl"
+#undef X
+	CONFIG_KEYS
+};
+
+enum config_scope { SCOPE_READ_ONLY, SCOPE_PER_BROKER, SCOPE_CLUSTER_WIDE };
+enum config_importance { IMPORTANCE_HIGH, IMPORTANCE_MEDIUM, IMPORTANCE_LOW };
+
+enum config_origin {
+	ORIGIN_KAFKA,
+	ORIGIN_INTERNAL, /* Kafka's, undocumented: DescribeConfigs shows it only when it was set */
+	ORIGIN_DYNAMIC,  /* Kafka's, never in the file: only through kafka-configs */
+	ORIGIN_SAMSA,
+};
+
+enum config_status {
+	STATUS_HONOURED,
+	STATUS_KNOWN, /* accepted, without effect: `meaning` says what that means here */
+	STATUS_FIXED, /* any value but the default is refused, with `meaning`, because going on without it would be unsafe */
+};
+
+struct config_desc {
+	const char *name;
+	enum config_type type;
+	const char *default_text; /* NULL is null */
+	struct config_limit limit;
+	enum config_scope scope;
+	enum config_importance importance;
+	enum config_origin origin;
+	enum config_status status;
+	const char *meaning;      /* NULL where honoured */
+	const char *doc;
+	size_t offset;            /* of the field in struct config */
+};
+
+#define CONFIG_FIELD_BOOLEAN bool
+#define CONFIG_FIELD_STRING const char *
+#define CONFIG_FIELD_CLASS const char *
+#define CONFIG_FIELD_PASSWORD const char *
+#define CONFIG_FIELD_INT int32_t
+#define CONFIG_FIELD_SHORT int16_t
+#define CONFIG_FIELD_LONG int64_t
+#define CONFIG_FIELD_DOUBLE double
+#define CONFIG_FIELD_LIST struct config_list
+
+/* Where a value came from. */
+struct config_given {
+	const struct property *property; /* NULL: the default */
+	const char *text;                /* as Kafka prints the value; NULL is null */
+};
+
+struct config {
+	unsigned magic;
+#define CONFIG_MAGIC 0x434f4e46U
+	/* One for each row. A number whose default is null holds what null falls back to (log_retention_ms: the minutes
+	 * or hours), or 0 where Kafka has no fallback. Strings that are null are NULL. */
+#define X(type, field, ...) CONFIG_FIELD_##type field;
+#include "broker/config/keys.tbl"
+#undef X
+
+	/* Worked out of several keys. */
+	struct listeners listening;   /* listeners */
+	struct listeners advertising; /* advertised.listeners, else the same */
+	const struct listener *inter_broker;  /* of advertising */
+	const struct listener *control_plane; /* of advertising; NULL without control.plane.listener.name */
+	struct config_list data_dirs;         /* log.dirs, else log.dir */
+	enum ibp ibp;                         /* inter.broker.protocol.version */
+	enum ibp message_format;              /* log.message.format.version, or 3.0 where the former makes it moot */
+	struct config_list ip_limit_hosts;    /* max.connections.per.ip.overrides: host i may open ... */
+	const int32_t *ip_limit_counts;       /* ... this many */
+
+	struct config_given given[CONFIG_KEYS];
+	struct properties properties; /* all that was set, unknown names too */
+	struct arena *arena;
+	bool is_view; /* a listener's: belongs to the broker's own */
+};
+
+/* A file's text, for config_load. The caller reads it: files are behind the seam. */
+struct config_source {
+	const char *name;  /* as in "etc/server.properties:12" */
+	struct slice text;
+};
+
+/* The snapshot, or NULL when a problem is an error. Problems of every kind are added to `problems`, errors with file,
+ * line, key, value and what is allowed. Overrides ("key=value") win over the file. */
+struct config *config_load(const struct config_source *source, const char *const *overrides, size_t n_overrides,
+	struct problems *problems);
+void config_free(struct config *c);
+
+extern const struct config_desc config_descs[CONFIG_KEYS];
+/* NULL for an unknown name. A listener.name.<l>. prefix is not looked through. */
+const struct config_desc *config_find(const char *name);
+/* "listener.name.internal.ssl.keystore.location" -> the row of ssl.keystore.location (the SASL mechanism that may stand
+ * between is looked through too); NULL when `name` is not of that form or the rest is unknown. */
+const struct config_desc *config_find_prefixed(const char *name);
+
+/* The effective configuration of a listener: its listener.name.<name>. keys over the broker's. */
+const struct config *config_for_listener(const struct config *c, const struct listener *l);
+
+/* Whether file or command line set it. */
+static inline bool config_is_set(const struct config *c, enum config_key key)
+{
+	return c->given[key].property != NULL;
+}
+
+/* One line for each key that was set and is not honoured. */
+void config_report_unhonoured(const struct config *c);
+/* Kafka's "KafkaConfig values:" at start; passwords are [hidden]. */
+void config_log_values(const struct config *c);
+
+#endif
