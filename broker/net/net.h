@@ -1,0 +1,86 @@
+/* net.h - the net object: listeners, limits on connections, and the part of it that each core owns.
+ *
+ * One core is the door (ADR 0030): it owns the listening sockets and every count that a limit is about, accepts, and
+ * hands each connection to the core that has the fewest. A connection stays there and tells the door when it is gone.
+ */
+#ifndef SAMSA_NET_NET_H
+#define SAMSA_NET_NET_H
+
+#include "broker/net/conn.h"
+#include "broker/net/tlsctx.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	NET_LISTENERS_MAX = 32,
+	NET_TLS_HANDSHAKE_MS = 10 * 1000, /* from accept to the end of the handshake */
+	NET_TLS_POLL_MS = 5 * 1000,       /* how often key and trust stores are looked at */
+	NET_FRAME_STARVED_MS = 10 * 1000, /* how long a frame may keep its memory unfinished while others wait for some */
+};
+
+/* What is the same for a listener for as long as the broker runs. All text is borrowed for the net object's life. */
+struct net_listener {
+	const char *name;            /* "INTERNAL" */
+	const char *host;            /* "" is every address */
+	uint16_t port;               /* 0: any; net_listener_address() tells which */
+	bool sasl;                   /* starts at the before-authentication frame limit */
+	bool inter_broker;           /* protected: not refused by max.connections when there are other listeners */
+	const struct tls_config *tls; /* NULL: plain */
+	int64_t max_connections;     /* listener.name.X.max.connections; -1: no limit */
+	int64_t max_creation_rate;   /* listener.name.X.max.connection.creation.rate, a second; -1: no limit */
+	int64_t idle_ms;             /* connections.max.idle.ms; -1: never */
+};
+
+struct net_ip_limit {
+	const char *host;            /* name or address */
+	int64_t max_connections;
+};
+
+struct net_config {
+	const struct net_listener *listeners;
+	int n_listeners;
+	int backlog;                  /* socket.listen.backlog.size */
+	int send_buffer_bytes;        /* socket.send.buffer.bytes; -1: the kernel's own sizing, the best when not set */
+	int receive_buffer_bytes;     /* socket.receive.buffer.bytes; -1 likewise */
+	uint32_t frame_max_bytes;     /* socket.request.max.bytes */
+	uint32_t frame_max_before_auth_bytes;
+	int64_t frames_max_bytes;     /* queued.max.request.bytes of one core; -1: NET_FRAMES_DEFAULT_BYTES */
+	int64_t max_connections;      /* max.connections; -1: no limit */
+	int64_t max_creation_rate;    /* max.connection.creation.rate; -1: no limit */
+	int64_t max_per_ip;           /* max.connections.per.ip; -1: no limit */
+	const struct net_ip_limit *ip_limits; /* max.connections.per.ip.overrides */
+	int n_ip_limits;
+	const struct conn_events *events;
+};
+
+struct net;
+
+/* Makes contexts, binds the listening sockets. May block (DNS, files): at start. NULL, and one line in `error`. The
+ * door is cores[0]. `cores` must outlive the net object. */
+struct net *net_new(const struct net_config *config, struct reactor **cores, int n_cores,
+		    char error[TLS_ERROR_BYTES]);
+/* Where listener `i` is bound. */
+const struct sys_addr *net_listener_address(const struct net *net, int i);
+/* Starts to accept. `from` is the caller's reactor. */
+void net_open(struct net *net, struct reactor *from);
+/* Stops accepting, ends idle connections and lets the others finish what is in flight; then posts `done` to `from`. */
+void net_close(struct net *net, struct reactor *from, struct msg *done);
+/* Ends what net_close() still waits for. */
+void net_close_now(struct net *net, struct reactor *from);
+/* Looks at the certificates now (SIGHUP). */
+void net_reload(struct net *net, struct reactor *from);
+/* After `done` of net_close(), or when the reactors no longer turn. */
+void net_free(struct net *net);
+
+/* Counted by each core, one writer; any thread may read. */
+struct net_counters {
+	uint64_t connections;  /* open now */
+	uint64_t accepted, closed, refused;
+	uint64_t frames, bytes_in, bytes_out;
+	uint64_t handshakes, handshakes_failed;
+	uint64_t frame_bytes;  /* memory in use for frames */
+};
+void net_count(const struct net *net, int core, struct net_counters *out);
+
+#endif
