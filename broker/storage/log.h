@@ -1,0 +1,272 @@
+/* log.h - one partition's log: a row of segments on disk, appended at the end, read anywhere, dropped at
+ * the start.
+ *
+ * Life: log_open() recovers the directory on any thread that may block; log_attach() gives the log to its
+ * home core; there it is appended to and read; log_detach() takes it back once nothing is in flight;
+ * log_close() or log_discard() ends it, again on any thread that may block.
+ *
+ * Between attach and detach a log belongs to its reactor and every function asserts it, except those
+ * marked "blocks": these belong to open and close and are for a log without a reactor.
+ *
+ * What is on disk is Kafka's, byte for byte: see README. Errors of the peer are enum kerr; a failed write
+ * or fsync takes the log offline for good (log_failed): nothing more is acknowledged or served from it.
+ */
+#ifndef SAMSA_STORAGE_LOG_H
+#define SAMSA_STORAGE_LOG_H
+
+#include "broker/base/buf.h"
+#include "broker/base/kerr.h"
+#include "broker/base/list.h"
+#include "broker/reactor/reactor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct batch_facts;  /* protocol/batch.h: what batch_check() found in a batch */
+struct topic_config; /* config/topic_config.h */
+struct log;
+
+enum {
+	LOG_TOPIC_ID_BYTES = 16,
+	LOG_DIR_NAME_MAX = 255,
+};
+
+/* ---- open ---- */
+
+/* How the broker that used the directory before has ended. */
+enum log_stop {
+	LOG_STOP_CLEAN,   /* marker found: everything is on disk, nothing is scanned */
+	LOG_STOP_KILLED,  /* no marker, same boot: the page cache is whole, only the last write may be torn */
+	LOG_STOP_CRASHED, /* no marker: what was not flushed may be anything */
+};
+
+/* What opening did. All zero when the directory was clean. */
+struct log_repair {
+	uint32_t segments_scanned;
+	uint64_t bytes_scanned;
+	uint64_t bytes_cut;        /* a torn tail, or zeros of a preallocated file */
+	uint32_t segments_dropped; /* whole segments behind a cut */
+	uint32_t files_removed;    /* .deleted, .cleaned, strays */
+	/* Damage followed by valid batches, which no torn write explains: the log is cut before it as
+	 * Kafka does, but the bytes from there on are kept aside as *.corrupt and [damaged_from,
+	 * damaged_to) tells which offsets are gone. */
+	bool damaged;
+	int64_t damaged_from, damaged_to;
+};
+
+struct log_open {
+	/* in */
+	const char *dir;                   /* <log dir>/<topic>-<partition>; made when missing */
+	const struct topic_config *config; /* kept: lives until log_set_config() or the log's end */
+	enum log_stop stop;
+	int64_t recovery_point;            /* of recovery-point-offset-checkpoint; 0 when it has none */
+	int64_t start_offset;              /* of log-start-offset-checkpoint; 0 when it has none */
+	int64_t now_ms;                    /* wall clock, to expire producers by */
+	int64_t producer_expiration_ms;    /* producer.id.expiration.ms */
+	/* May be NULL. Called as a long recovery goes on, on the thread that opens. */
+	void (*progress)(void *arg, const char *dir, uint64_t bytes_done, uint64_t bytes_all);
+	void *progress_arg;
+	/* out */
+	struct log *log;
+	struct log_repair repair;
+};
+
+/* Blocks. 0, or the negative errno of the disk (the log directory is to go offline then). */
+int log_open(struct log_open *op);
+
+/* Gives the log to its home core. `failed` (may be NULL) is called there when a write or an fsync fails,
+ * once: the directory should go offline. Called by the home reactor. */
+struct log_owner {
+	void (*failed)(struct log_owner *owner, struct log *log, int error);
+};
+void log_attach(struct log *log, struct reactor *home, struct log_owner *owner);
+
+/* Something that ends later; embedded in what waits for it. `done` runs on the home core, never from
+ * within the call that took it. `error` is 0 or negative errno. */
+struct log_wait {
+	struct list link;
+	void (*done)(struct log_wait *w);
+	int error;
+	int64_t offset; /* private */
+};
+
+/* Refuses what comes from now on, writes what is queued, waits for what is in flight, then the log has no
+ * reactor. */
+void log_detach(struct log *log, struct log_wait *w);
+
+/* Blocks. Flushes, trims, takes a producer snapshot; after it the directory is clean: recovery point = log
+ * end. The log is freed even when an error is returned. */
+int log_close(struct log *log, int64_t *recovery_point);
+/* Blocks. Closes without flushing and renames the directory to <topic>-<partition>.<uuid>-delete, so that
+ * a crash finds it as such; writes the new path. The log is freed. */
+int log_discard(struct log *log, char *path, size_t path_size);
+/* Blocks. Removes the files of a partition directory and the directory. */
+int log_remove_dir(const char *path);
+
+/* ---- append ---- */
+
+enum log_origin {
+	LOG_FROM_CLIENT,      /* sequences are checked */
+	LOG_FROM_COORDINATOR, /* epochs are checked */
+	LOG_FROM_REPLICATION, /* the leader has checked */
+};
+
+/* One batch (or, as a follower, several) on its way to disk; embedded in the request. */
+struct log_append {
+	/* in */
+	uint8_t *bytes;                  /* written in place: offset and leader epoch. Must live until done */
+	uint32_t n;
+	const struct batch_facts *facts; /* as batch_check() found them; leader only */
+	int32_t leader_epoch;            /* leader only */
+	enum log_origin origin;          /* leader only */
+	void (*done)(struct log_append *op);
+	/* out */
+	enum kerr error;
+	bool duplicate;                  /* was here before: base_offset is where */
+	int64_t base_offset, last_offset;
+	int64_t timestamp;               /* largest of the batch; of a duplicate: of the stored one */
+	/* private */
+	struct list link;
+	int64_t durable_at;
+};
+
+/* Leader: checks the producer's sequence and epoch, assigns offset and epoch in place, queues. A code
+ * other than NONE refuses and `done` will not be called. NONE: `done` is called on the home core after the
+ * bytes were written (and flushed, when flush.messages asks for it), later in this turn at the earliest,
+ * in the order of the appends; then `error` is NONE or KAFKA_STORAGE_ERROR. All appends of one turn leave
+ * in one write. */
+enum kerr log_append(struct log *log, struct log_append *op);
+
+/* Follower: whole batches as the leader has them, offsets rising from the log's end (gaps are
+ * compaction's); CRCs are checked already. base_offset is that of the first batch. */
+enum kerr log_append_as_follower(struct log *log, struct log_append *op);
+
+/* ---- read ---- */
+
+/* A range of a segment's file. The file stays open until the hold is dropped, which any core may do. */
+struct log_slice {
+	struct hold *hold;    /* NULL when empty */
+	int fd;
+	int64_t position;
+	uint32_t n;
+	int64_t first_offset; /* of the batch at `position`; for formats 0 and 1 its last offset */
+};
+
+/* An aborted transaction, as Fetch tells it to read_committed consumers. */
+struct log_aborted {
+	int64_t producer_id;
+	int64_t first_offset;
+};
+
+struct log_read {
+	/* in */
+	int64_t offset;       /* the slice starts with the batch that holds it, or the next one */
+	int64_t upper;        /* no batch at or above it: high watermark, last stable offset or log end */
+	uint32_t max_bytes;   /* the last batch may be cut */
+	bool min_one;         /* the first batch comes whole, however large; else nothing when cut */
+	bool want_aborted;
+	void (*done)(struct log_read *op);
+	/* out */
+	enum kerr error;      /* OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR */
+	struct log_slice slice;
+	struct log_aborted *aborted; /* free() it; NULL when there is none */
+	uint32_t n_aborted;
+	/* private */
+	struct log *log;
+	struct job job;
+	struct log_search *search;
+};
+
+/* True: answered, `done` is not called. False: the disk must be asked; a helper does, and `done` follows.
+ * At the tail it never is: the positions of recent appends are remembered. */
+bool log_read(struct log *log, struct log_read *op);
+
+enum { LOG_TIME_MAX = -3 }; /* ListOffsets: the record with the largest timestamp */
+
+struct log_time {
+	/* in */
+	int64_t timestamp;    /* the first record at or after it, or LOG_TIME_MAX */
+	void (*done)(struct log_time *op);
+	/* out */
+	enum kerr error;
+	int64_t offset;       /* -1: there is none */
+	int64_t found_timestamp;
+	int32_t leader_epoch; /* -1: not known */
+	/* private */
+	struct log *log;
+	struct job job;
+	struct log_search *search;
+};
+
+/* Always answers by `done`: records are looked into on a helper. */
+void log_offset_for_time(struct log *log, struct log_time *op);
+
+/* ---- where it stands ---- */
+
+int64_t log_start_offset(const struct log *log);
+int64_t log_end_offset(const struct log *log);    /* what is written and may be read ends here */
+int64_t log_next_offset(const struct log *log);   /* of the next append; ahead of the end in a turn */
+int64_t log_recovery_point(const struct log *log); /* below it everything was flushed */
+/* First offset of the earliest transaction that is open or whose marker is not below the high watermark;
+ * INT64_MAX when there is none. The last stable offset is the smaller of it and the high watermark. */
+int64_t log_first_unstable_offset(const struct log *log);
+uint64_t log_size_bytes(const struct log *log);
+uint32_t log_segments(const struct log *log);
+int64_t log_active_base(const struct log *log);
+int64_t log_largest_timestamp(const struct log *log); /* -1 when none */
+const char *log_dir(const struct log *log);
+struct reactor *log_home(const struct log *log);  /* NULL when it has none */
+bool log_failed(const struct log *log);           /* offline after a failed write */
+/* Whether producer `id` has a transaction open here. */
+bool log_txn_open(const struct log *log, int64_t producer_id);
+
+/* The replica room says where the high watermark is: what is below it may be deleted, markers below it are
+ * settled. */
+void log_set_high_watermark(struct log *log, int64_t high_watermark);
+int64_t log_high_watermark(const struct log *log);
+
+/* ---- leader epochs ---- */
+
+/* The epoch begins at `start`; a leader says so when it becomes one. Forgets what contradicts it. */
+void log_assign_epoch(struct log *log, int32_t epoch, int64_t start);
+int32_t log_latest_epoch(const struct log *log); /* -1 when none */
+/* OffsetForLeaderEpoch: the largest epoch not above `epoch` and where it ends; -1, -1 when not known. */
+void log_epoch_end_offset(const struct log *log, int32_t epoch, int32_t *found, int64_t *end);
+int32_t log_epoch_at(const struct log *log, int64_t offset); /* -1 when not known */
+
+/* ---- change ---- */
+
+void log_set_config(struct log *log, const struct topic_config *config);
+
+/* partition.metadata: written before the first append. INCONSISTENT_TOPIC_ID when the directory has
+ * another one. */
+enum kerr log_set_topic_id(struct log *log, const uint8_t id[LOG_TOPIC_ID_BYTES]);
+bool log_topic_id(const struct log *log, uint8_t id[LOG_TOPIC_ID_BYTES]);
+
+/* DeleteRecords, and a follower that learns it from its leader. OFFSET_OUT_OF_RANGE above the high
+ * watermark. Never goes back. */
+enum kerr log_increase_start(struct log *log, int64_t offset);
+
+/* Drops what is at and above `offset` (a follower whose leader has another history). Runs on a helper, for
+ * producer state is read anew: until `done` appends and reads are refused with NOT_LEADER_OR_FOLLOWER. */
+void log_truncate(struct log *log, int64_t offset, struct log_wait *w);
+/* Drops everything; the log is empty and starts and ends at `offset`. */
+void log_truncate_fully(struct log *log, int64_t offset, struct log_wait *w);
+
+/* Starts a new segment, unless the active one is empty. */
+enum kerr log_roll(struct log *log);
+
+/* Everything written so far is on disk when `done` runs. */
+void log_flush(struct log *log, struct log_wait *w);
+/* For the flush scheduler: flushes in the background when flush.ms has gone by since the last one. */
+void log_flush_if_due(struct log *log);
+
+/* Deletes what retention.ms, retention.bytes and the log start offset say; returns how many segments went.
+ * Files are renamed at once and unlinked file.delete.delay.ms later, on a helper. */
+uint32_t log_retain(struct log *log);
+
+/* Forgets producers that were quiet for so long and have no transaction open. */
+void log_expire_producers(struct log *log, int64_t expiration_ms);
+
+#endif
