@@ -29,13 +29,18 @@ struct reactor;
 /* Data core 0..n-1, or the control reactor. */
 enum { REACTOR_CONTROL = -1 };
 
+/* `helpers` may be NULL where nothing is offloaded. The caller may arm, watch, defer and post on it until another
+ * thread turns it; from then on it is that thread's. */
 struct reactor *reactor_new(int core, struct sys_helpers *helpers);
 /* Turns until reactor_stop(). */
 void reactor_run(struct reactor *r);
-/* One turn; waits at most `wait_ns` (-1 as long as timers allow). True when anything was done. The simulator's way. */
+/* One turn; waits at most `wait_ns` (-1 as long as timers allow). True when anything was done. The simulator's way.
+ * The turn begins with the wait, as what it finds is the turn's work: step 6 of one turn is where the next begins. */
 bool reactor_turn(struct reactor *r, int64_t wait_ns);
 /* Ends reactor_run() after this turn. Any thread. */
 void reactor_stop(struct reactor *r);
+/* After its last turn, when nobody posts to it any more (the other reactors and the helpers are stopped). Messages not
+ * yet run are dropped; descriptors still watched are the owner's to close. */
 void reactor_free(struct reactor *r);
 
 int reactor_core(const struct reactor *r);
@@ -43,13 +48,14 @@ int reactor_core(const struct reactor *r);
 int64_t reactor_now_ns(const struct reactor *r);
 int64_t reactor_wall_ms(const struct reactor *r);
 /* When this reactor is next due to turn by itself (INT64_MAX: only when something comes). Simulator, watchdog. */
-int64_t reactor_next_ns(const struct reactor *r);
-/* Asserts that the caller is on `r` (between the start and the end of one of its turns). */
+int64_t reactor_next_ns(struct reactor *r);
+/* Asserts that the caller is on `r`'s thread. In the simulated world each reactor counts as a thread. */
 void reactor_must_be_here(const struct reactor *r);
 
 /* ---- messages ----
  * Embedded in what they serve; posting allocates nothing and cannot fail. A message is run once for each post and may
- * be posted again from its own run. From one sender to one receiver order is kept. */
+ * be posted again from its own run (or freed there), but not while it is under way: `next` is NULL when it is free to
+ * be posted, as in zeroed memory, and that is asserted. From one sender to one receiver order is kept. */
 struct msg {
 	struct msg *next;
 	void (*run)(struct reactor *here, struct msg *m);
@@ -60,7 +66,8 @@ void reactor_post(struct reactor *from, struct reactor *to, struct msg *m);
 /* From a thread that is no reactor (helpers, the ZooKeeper client): handed over at once. */
 void reactor_post_foreign(struct reactor *to, struct msg *m);
 
-/* ---- deferred work: once, later in this same turn. Deferring what is deferred already does nothing. ---- */
+/* ---- deferred work: once, later in this same turn. Deferring what is deferred already does nothing. Zeroed before
+ * first use, but for `run`; so are timers and struct io. ---- */
 struct deferred {
 	struct list link;
 	void (*run)(struct reactor *here, struct deferred *d);
@@ -69,7 +76,8 @@ struct deferred {
 void reactor_defer(struct reactor *r, struct deferred *d);
 void reactor_undefer(struct reactor *r, struct deferred *d);
 
-/* ---- timers: a hashed wheel of 1 ms ticks, arm and cancel in O(1) ---- */
+/* ---- timers: a wheel of 1 ms ticks, arm and cancel in O(1). Counted from the time when this turn began; never early,
+ * at most two ticks late while the core is free. Disarmed before `fire` is called, which may arm it again. ---- */
 struct timer {
 	struct list link;
 	int64_t due_ns;
@@ -84,11 +92,17 @@ bool timer_armed(const struct timer *t);
 struct io {
 	int fd;
 	uint32_t events; /* asked for */
+	bool watched;
+	/* Called with what was asked for, and with SYS_HANGUP whether asked for or not (also when nothing is): the
+	 * connection is dead in both directions and will be reported each turn until it is unwatched. */
 	void (*ready)(struct reactor *here, struct io *io, uint32_t events);
 };
 
-int io_watch(struct reactor *r, struct io *io, uint32_t events); /* changes what is asked for when watched already */
-/* After it `ready` is not called any more, not even for what this turn's poll has found. */
+/* Changes what is asked for when watched already; 0 events keeps it watched and asks for nothing (costs a system call
+ * only when something changes). 0, or -errno. */
+int io_watch(struct reactor *r, struct io *io, uint32_t events);
+/* After it `ready` is not called any more, not even for what this turn's poll has found. Before the descriptor is
+ * closed. Nothing when it is not watched. */
 void io_unwatch(struct reactor *r, struct io *io);
 
 /* ---- jobs: what may block or takes long leaves the core ---- */
@@ -96,6 +110,7 @@ struct job {
 	struct sys_job sys;
 	struct msg msg;
 	struct reactor *home;
+	/* The caller sets these two. */
 	void (*work)(struct job *job);                       /* on a helper; owns nothing but what the job holds */
 	void (*done)(struct reactor *here, struct job *job); /* back home */
 };

@@ -21,7 +21,7 @@ int64_t sys_mono_ns(void);  /* never goes back */
 int64_t sys_wall_ms(void);  /* since 1970, may jump */
 void sys_random(void *bytes, size_t n);
 
-/* ---- sockets: never block; SYS_AGAIN (-EAGAIN) means wait for the poller ---- */
+/* ---- sockets: never block; -EAGAIN means wait for the poller ---- */
 
 struct sys_addr {
 	char text[64];  /* "192.0.2.1", "2001:db8::1" */
@@ -33,6 +33,11 @@ struct sys_addr {
 /* Resolves and binds; `host` "" or NULL is every address. Blocks (DNS): at start or on a helper only. The socket
  * shares its port (SO_REUSEPORT) so that each core may have one. Returns the descriptor; *bound is where. */
 int sys_listen(const char *host, uint16_t port, int backlog, struct sys_addr *bound);
+/* -EADDRINUSE when somebody listens there already. To be asked before the first sys_listen() on a port: as sockets
+ * share their port, a second process would else take part of the first one's connections unnoticed. */
+int sys_port_taken(const char *host, uint16_t port);
+/* -EMFILE, -ENFILE: no descriptor was left; the connection was taken and closed, so that the listener does not stay
+ * readable for ever. */
 int sys_accept(int listener, struct sys_addr *peer);
 /* Resolves the name to at most `max` addresses. Blocks: on a helper only. Returns how many. */
 int sys_resolve(const char *host, uint16_t port, struct sys_addr *out, int max);
@@ -43,6 +48,7 @@ void sys_socket_buffers(int fd, int send_bytes, int receive_bytes); /* -1 leaves
 ssize_t sys_recv(int fd, void *p, size_t n);                        /* 0 is the peer's end */
 /* `more`: more bytes follow at once, the kernel may hold these back for a moment. */
 ssize_t sys_sendv(int fd, const struct iovec *iov, int n, bool more);
+/* 0: the file ends there. Waits for the disk where the range is not cached: ask sys_pread_cached() first. */
 ssize_t sys_sendfile(int socket, int file, int64_t offset, size_t n);
 void sys_shutdown_write(int fd);
 void sys_close(int fd);
@@ -84,7 +90,7 @@ ssize_t sys_pread_cached(int fd, void *p, size_t n, int64_t offset);
 /* All or an error: a short write is finished or reported. */
 int sys_pwritev(int fd, const struct iovec *iov, int n, int64_t offset);
 int sys_truncate(int fd, int64_t size);
-int sys_preallocate(int fd, int64_t size);
+int sys_preallocate(int fd, int64_t size); /* room on disk, the file does not grow; 0 where the disk cannot */
 int sys_datasync(int fd);
 int sys_sync(int fd);
 int sys_sync_dir(const char *path);
@@ -98,7 +104,8 @@ int sys_rmdir(const char *path);
 int sys_chmod_private(int fd);              /* 0600 */
 /* Calls `each` for every entry but . and .. in no order, until it returns non-zero, which is then returned. */
 int sys_list_dir(const char *path, int (*each)(void *arg, const char *name, bool is_dir), void *arg);
-/* An exclusive lock on `path`, created if missing; -EWOULDBLOCK when another process holds it. */
+/* An exclusive lock on `path`, created if missing; -EWOULDBLOCK when it is held, by Java's FileLock too. Returns a
+ * descriptor; closing it lets the lock go. */
 int sys_lock_file(const char *path);
 int64_t sys_disk_free_bytes(const char *path);
 
@@ -110,7 +117,14 @@ struct sys_thread;
  * simulator turns the reactors itself. */
 struct sys_thread *sys_thread_start(const char *name, int cpu, void (*main)(void *arg), void *arg);
 void sys_thread_join(struct sys_thread *t);
-int sys_cpus(int *cpus, int max); /* the CPUs that affinity and cgroup quota grant; returns how many to use */
+/* Names the calling thread; never 0. In the simulated world each reactor has a name of its own. */
+uint64_t sys_thread_self(void);
+/* Interrupts a thread and tells where it is, one call of `line` for each frame. -ETIMEDOUT when it does not answer
+ * (it waits in the kernel for the disk). For one caller at a time: the watchdog. */
+int sys_thread_stack(uint64_t thread, void (*line)(void *arg, const char *text), void *arg);
+/* The CPUs that affinity and cgroup quota grant; returns how many to use. An entry is -1 where the quota is less than
+ * the affinity: the kernel then knows better than we which CPU is free. */
+int sys_cpus(int *cpus, int max);
 
 /* The helper pool: threads that own nothing. `work` runs on one of them, then `done` on the same thread (it posts a
  * message). The job is embedded in its owner. Order is not kept. */

@@ -1,2 +1,129 @@
-/* sys_linux.c - the seam to the kernel. */
-typedef int sys_linux_is_not_empty;
+/* sys_linux.c - the seam to the kernel: time, randomness, signals, the process. See also sys_linux_net.c (sockets,
+ * poller), sys_linux_file.c (disk), sys_linux_thread.c (threads, helpers, stacks) and sys_linux_log.c. */
+#include "config.h"
+
+#include "broker/reactor/sys.h"
+
+#include "broker/base/must.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct timespec clock_read(clockid_t clock)
+{
+	struct timespec t;
+	int rc = clock_gettime(clock, &t);
+	must(rc == 0);
+	return t;
+}
+
+int64_t sys_mono_ns(void)
+{
+	struct timespec t = clock_read(CLOCK_MONOTONIC);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t sys_wall_ms(void)
+{
+	struct timespec t = clock_read(CLOCK_REALTIME);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void sys_random(void *bytes, size_t n)
+{
+	uint8_t *p = bytes;
+	while (n > 0) {
+		ssize_t k = getrandom(p, n, 0);
+		must(k > 0 || (k < 0 && errno == EINTR));
+		if (k > 0) {
+			p += k;
+			n -= (size_t)k;
+		}
+	}
+}
+
+int sys_signals_open(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	int rc = pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if (rc != 0)
+		return -rc;
+	signal(SIGPIPE, SIG_IGN);
+	int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int sys_signals_next(int fd)
+{
+	struct signalfd_siginfo info;
+	return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+void sys_exit(int status)
+{
+	fflush(NULL);
+	_exit(status);
+}
+
+/* The start of a small file of the kernel's, zero-terminated; its length, or -errno. */
+static ssize_t read_small(const char *path, char *out, size_t n)
+{
+	must(n > 1);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ssize_t k = read(fd, out, n - 1);
+	int why = errno;
+	close(fd);
+	if (k < 0)
+		return -why;
+	out[k] = 0;
+	return k;
+}
+
+int64_t sys_rss_bytes(void)
+{
+	char text[128];
+	long long total, resident;
+	if (read_small("/proc/self/statm", text, sizeof text) <= 0)
+		return 0;
+	if (sscanf(text, "%lld %lld", &total, &resident) != 2)
+		return 0;
+	return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
+
+/* The name that others may reach this machine by: what the resolver calls it, or else what it calls itself. */
+int sys_hostname(char *out, size_t n)
+{
+	struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM }, *found;
+	if (gethostname(out, n) < 0)
+		return -errno;
+	out[n - 1] = 0;
+	if (getaddrinfo(out, NULL, &hints, &found) != 0)
+		return 0;
+	if (found->ai_canonname && strlen(found->ai_canonname) < n)
+		strcpy(out, found->ai_canonname);
+	freeaddrinfo(found);
+	return 0;
+}
+
+void sys_boot_id(char out[64])
+{
+	if (read_small("/proc/sys/kernel/random/boot_id", out, 64) < 0)
+		out[0] = 0;
+	out[strcspn(out, "\n")] = 0;
+}

@@ -1,0 +1,42 @@
+/* reactor_priv.h - what a reactor is made of. For the files of this room. */
+#ifndef SAMSA_REACTOR_PRIV_H
+#define SAMSA_REACTOR_PRIV_H
+
+#include "broker/reactor/mailbox.h"
+#include "broker/reactor/reactor.h"
+#include "broker/reactor/wheel.h"
+
+enum {
+	REACTOR_MAGIC = 0x4e8d03b1,
+	REACTOR_CORES_MAX = 1024,
+	READY_MAX = 256, /* descriptors looked at in one turn; the others are found by the next */
+};
+
+/* Messages of this turn to one other reactor. */
+struct outbox {
+	struct reactor *to;
+	struct msg_chain chain;
+	struct outbox *next_used;
+};
+
+struct reactor {
+	unsigned magic;
+	int core;
+	uint64_t thread;  /* that turns it, or made it and has not let go of it yet */
+	struct sys_helpers *helpers;
+	struct sys_poller *poller;
+	int64_t now_ns, wall_ms; /* when this turn began */
+	struct list deferred;
+	struct wheel wheel;
+	struct outbox **outboxes; /* by core of the receiver, control first; made when first used */
+	int outboxes_n;
+	struct outbox *used;      /* those that hold something, newest first */
+	struct sys_ready ready[READY_MAX];
+	int ready_at, ready_n;    /* of which these are still to be looked at */
+	/* From here on others look or write. */
+	struct mailbox mailbox;
+	atomic_bool stopping;
+	atomic_ulong beat;        /* odd during a turn, even while it waits */
+};
+
+#endif
