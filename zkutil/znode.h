@@ -21,6 +21,9 @@ enum {
 	ZNODE_PARTITIONS_MAX = 1000000,
 	ZNODE_REPLICAS_MAX = 10000,
 	ZNODE_LISTENERS_MAX = 1000,
+	ZNODE_FEATURES_MAX = 1000,
+	ZNODE_CONFIGS_MAX = 10000,
+	ZNODE_DEPTH_MAX = 16,            /* of nested objects and arrays */
 	ZNODE_BROKER_VERSION = 5,
 	ZNODE_BROKER_VERSION_IBP_0_10_0 = 4, /* written below inter.broker.protocol.version 2.7 */
 	ZNODE_BROKER_VERSION_IBP_0_9_0 = 2,  /* and below 0.10.0-IV1 */
@@ -48,8 +51,8 @@ struct znode_path znode_partitions_path(const char *topic);
 struct znode_path znode_partition_path(const char *topic, int32_t partition);
 struct znode_path znode_state_path(const char *topic, int32_t partition);
 struct znode_path znode_delete_topic_path(const char *topic);
-/* A child of one of the notification parents: "/isr_change_notification" and "isr_change_0000000007". */
-struct znode_path znode_child_path(enum znode parent, const char *child);
+/* A child of a row, such as "/isr_change_notification" and "isr_change_0000000007". NULL: too long for the arena. */
+const char *znode_child_path(struct arena *a, enum znode parent, const char *child);
 /* The number of a sequential child, -1 when `child` does not begin with the row's prefix and end in one. */
 int64_t znode_sequence(enum znode row, const char *child);
 
@@ -74,7 +77,7 @@ const char *znode_sanitize(struct arena *a, struct slice name);
 struct slice znode_desanitize(struct arena *a, const char *sanitized);
 
 /* ---- contents ----
- * Encoders: a null slice when the arena is full. Decoders: 0, -EINVAL with the reason in `why`, -ENOMEM when the arena
+ * Encoders: a null slice when the arena is full or a text is not UTF-8. Decoders: 0, -EINVAL with the reason in `why`, -ENOMEM when the arena
  * is full. Text is UTF-8 and ends in zero. */
 
 struct znode_why {
@@ -84,7 +87,7 @@ struct znode_why {
 struct znode_endpoint {
 	const char *listener; /* "PLAINTEXT", "INTERNAL" */
 	const char *protocol; /* PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL */
-	const char *host;     /* "" where the endpoint names none */
+	const char *host;     /* "" where the endpoint names none; IPv6 without brackets */
 	int32_t port;
 };
 

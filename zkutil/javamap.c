@@ -1,0 +1,44 @@
+/* javamap.c - see javamap.h.
+ *
+ * Both maps are tables of bins that double when three quarters full, from 16 on, and are walked bin by bin. Inside a
+ * bin Scala keeps the keys by hash, Java by insertion (and turns parts of a bin round when the table doubles).
+ */
+#include "zkutil/javamap.h"
+
+#include "broker/base/must.h"
+
+enum { FIRST_TABLE = 16 };
+
+/* java.lang.String.hashCode, and the upper half mixed into the lower as both maps do. */
+static uint32_t spread_hash(const char *key)
+{
+	uint32_t h = 0;
+	for (const unsigned char *p = (const unsigned char *)key; *p; p++)
+		h = h * 31 + *p;
+	return h ^ h >> 16;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct javamap_slot *x = a, *y = b;
+	if (x->bin != y->bin)
+		return x->bin < y->bin ? -1 : 1;
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+void javamap_sort(enum javamap kind, struct javamap_slot *slots, unsigned n)
+{
+	uint64_t table = FIRST_TABLE;
+	while (n >= table / 4 * 3)
+		table *= 2;
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t h = spread_hash(slots[i].key);
+		slots[i].bin = (uint32_t)(h & (table - 1));
+		slots[i].hash = kind == JAVAMAP_SCALA ? (int32_t)h : 0;
+		slots[i].order = i;
+	}
+	if (n > 1)
+		qsort(slots, n, sizeof *slots, compare);
+}
