@@ -10,12 +10,13 @@ struct reactor *reactor_new(int core, struct sys_helpers *helpers)
 	struct reactor *r = aligned_alloc(CACHE_LINE_BYTES, sizeof *r);
 	must(r != NULL && core >= REACTOR_CONTROL && core < REACTOR_CORES_MAX);
 	*r = (struct reactor){ .magic = REACTOR_MAGIC, .core = core, .helpers = helpers };
-	r->thread = sys_thread_self();
+	atomic_init(&r->thread, sys_thread_self());
 	r->poller = sys_poller_new();
 	r->now_ns = sys_mono_ns();
 	r->wall_ms = sys_wall_ms();
 	list_init(&r->deferred);
 	wheel_init(&r->wheel, r->now_ns);
+	fibers_init(&r->fibers);
 	mailbox_init(&r->mailbox);
 	return r;
 }
@@ -23,6 +24,7 @@ struct reactor *reactor_new(int core, struct sys_helpers *helpers)
 void reactor_free(struct reactor *r)
 {
 	CHECK_OBJ_NOTNULL(r, REACTOR_MAGIC);
+	fibers_fini(&r->fibers);
 	for (int i = 0; i < r->outboxes_n; i++)
 		free(r->outboxes[i]);
 	free(r->outboxes);
@@ -56,7 +58,7 @@ int64_t reactor_wall_ms(const struct reactor *r)
 void reactor_must_be_here(const struct reactor *r)
 {
 	CHECK_OBJ_NOTNULL(r, REACTOR_MAGIC);
-	must(r->thread == sys_thread_self());
+	must(atomic_load_explicit(&r->thread, memory_order_relaxed) == sys_thread_self());
 }
 
 /* ---- messages ---- */
@@ -300,7 +302,7 @@ static void beat(struct reactor *r)
 bool reactor_turn(struct reactor *r, int64_t wait_ns)
 {
 	CHECK_OBJ_NOTNULL(r, REACTOR_MAGIC);
-	r->thread = sys_thread_self();
+	atomic_store_explicit(&r->thread, sys_thread_self(), memory_order_relaxed);
 	r->ready_n = sys_poller_wait(r->poller, r->ready, READY_MAX, may_wait_ns(r, wait_ns));
 	beat(r);
 	r->now_ns = sys_mono_ns();

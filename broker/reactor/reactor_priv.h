@@ -9,6 +9,7 @@
 enum {
 	REACTOR_MAGIC = 0x4e8d03b1,
 	REACTOR_CORES_MAX = 1024,
+	FIBER_SPARES_MAX = 16, /* stacks kept for the next fibers */
 	READY_MAX = 256, /* descriptors looked at in one turn; the others are found by the next */
 };
 
@@ -19,10 +20,26 @@ struct outbox {
 	struct outbox *next_used;
 };
 
+/* The fibers of one reactor (fiber.c). */
+struct fibers {
+	struct fiber *running;      /* NULL: the loop itself */
+	struct list all;
+	int n;
+	void *loop_sp;              /* the loop's stack while a fiber runs */
+	struct sys_stack *spares[FIBER_SPARES_MAX];
+	int spares_n;
+	void *loop_sanitizer;       /* what a sanitizer must know to find back to the loop's stack */
+	const void *loop_stack;
+	size_t loop_stack_bytes;
+};
+
+void fibers_init(struct fibers *fs);
+/* Fibers that have not ended are given up where they are parked. */
+void fibers_fini(struct fibers *fs);
+
 struct reactor {
 	unsigned magic;
 	int core;
-	uint64_t thread;  /* that turns it, or made it and has not let go of it yet */
 	struct sys_helpers *helpers;
 	struct sys_poller *poller;
 	int64_t now_ns, wall_ms; /* when this turn began */
@@ -31,11 +48,13 @@ struct reactor {
 	struct outbox **outboxes; /* by core of the receiver, control first; made when first used */
 	int outboxes_n;
 	struct outbox *used;      /* those that hold something, newest first */
+	struct fibers fibers;
 	struct sys_ready ready[READY_MAX];
 	int ready_at, ready_n;    /* of which these are still to be looked at */
 	/* From here on others look or write. */
 	struct mailbox mailbox;
 	atomic_bool stopping;
+	_Atomic uint64_t thread;  /* that turned it last, or made it */
 	atomic_ulong beat;        /* odd during a turn, even while it waits */
 };
 

@@ -191,15 +191,18 @@ static void reserve_refill(void)
 		close(fd);
 }
 
-static void turn_away(int listener)
+/* False when nobody was waiting: the kernel looks for a descriptor before it looks for a connection. */
+static bool turn_away(int listener)
 {
 	int spare = atomic_exchange(&reserve_fd, -1);
 	if (spare >= 0)
 		close(spare);
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	bool nobody = fd < 0 && errno == EAGAIN;
 	if (fd >= 0)
 		close(fd);
 	reserve_refill();
+	return !nobody;
 }
 
 int sys_accept(int listener, struct sys_addr *peer)
@@ -217,8 +220,8 @@ int sys_accept(int listener, struct sys_addr *peer)
 		return fd;
 	}
 	int why = errno;
-	if (why == EMFILE || why == ENFILE)
-		turn_away(listener);
+	if ((why == EMFILE || why == ENFILE) && !turn_away(listener))
+		return -EAGAIN;
 	return -why;
 }
 
