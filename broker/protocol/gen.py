@@ -165,7 +165,10 @@ class Field:
         if self.array:
             return "m->n_%s %s" % (self.name, "< 0" if self.default == "null" else "== 0")
         if self.is_struct():
-            return "%s == NULL" % x if self.null else "is_default_%s(&%s)" % (self.struct.cname, x)
+            if self.null and self.default == "null":
+                return "%s == NULL" % x
+            return ("%s && is_default_%s(%s)" if self.null else "is_default_%s(&%s)") % (
+                (x, self.struct.cname, x) if self.null else (self.struct.cname, x))
         if self.text():
             return x + (".p == NULL" if self.default == "null" else ".n == 0")
         if self.base == "bool":
@@ -179,6 +182,8 @@ class Field:
         x = "m->" + self.name
         if self.array:
             return "m->n_%s <= 0" % self.name
+        if self.is_struct() and self.null:
+            return x + " == NULL"
         if self.base == "records":
             return "%s.bytes.n == 0 && !%s.links" % (x, x)
         if self.text():
@@ -317,7 +322,7 @@ class Parser:
             elif word == "open":
                 is_open = True
             elif word in ("request_header", "response_header") and words.pop(0) == "0":
-                bare[word] = parse_range(words.pop(0), versions, where)
+                bare[word] = parse_range(words.pop(0), whole, where)
             else:
                 die(where, "%s is not known" % word)
         if kind == "api":
@@ -384,8 +389,7 @@ class Emitter:
 
     def emit(self):
         for s in self.m.order():
-            if any(f.tag is not None and f.is_struct() and not f.array and not f.null and f.struct is s
-                   for o in self.m.order() for f in o.fields) or self.compared(s):
+            if self.compared(s):
                 self.default_test(s)
             self.function(s, "decode", "struct kdec *d", "struct %s *m", self.decode_body(s))
             self.function(s, "encode", "struct kenc *e", "const struct %s *m", self.encode_body(s))
@@ -393,9 +397,17 @@ class Emitter:
         return self.out
 
     def compared(self, s):
-        """Whether some field of this struct type is asserted to be unset in versions that lack it."""
-        return any(f.struct is s and not f.array and not f.null and not f.ignorable
-                   and f.versions.condition(o.versions) for o in self.m.order() for f in o.fields)
+        """Whether some field of this type is looked at for its default: a tagged one, to know whether to write it; one
+        that versions lack, to assert that nothing is lost."""
+        for o in self.m.order():
+            for f in o.fields:
+                if f.struct is not s or f.array:
+                    continue
+                if f.tag is not None and not (f.null and f.default == "null"):
+                    return True
+                if not f.null and not f.ignorable and f.versions.condition(o.versions):
+                    return True
+        return False
 
     def default_test(self, s):
         self.out += ["static bool is_default_%s(const struct %s *m)" % (s.cname, s.cname), "{",
@@ -455,12 +467,20 @@ class Emitter:
 
     def decode_default(self, s, f):
         """Memory comes zeroed; what is another default is set before the tags are read."""
-        if f.is_struct() and not f.array and not f.null:
+        if f.is_struct() and not f.array:
+            if f.null:
+                return self.decode_new(f) if f.tag is not None and f.default != "null" else []
             return ["%s_defaults(&m->%s);" % (f.struct.cname, f.name)] if f.struct.important() else []
         if f.array:
             return ["m->n_%s = -1;" % f.name] if f.default == "null" else []
         value = None if f.is_struct() else f.default_value()
         return ["m->%s = %s;" % (f.name, value)] if value else []
+
+    def decode_new(self, f):
+        """A struct that may be null and is not when its tag is absent."""
+        x = "m->" + f.name
+        out = ["%s = kdec_struct(d, sizeof *%s);" % (x, x)]
+        return out + guarded(x, ["%s_defaults(%s);" % (f.struct.cname, x)]) if f.struct.important() else out
 
     def decode_field(self, s, f):
         condition = f.versions.condition(s.versions)
@@ -476,15 +496,15 @@ class Emitter:
     def decode_value(self, f):
         x = "m->" + f.name
         if f.array and f.is_struct():
-            return ["%s = %s(d, &m->n_%s, sizeof *%s, %s, %s);" % (
-                x, self.nullable(f, "kdec", "array"), f.name, x, self.least(f.struct), f.limit())
-            ] + self.loop("decode", "d", f)
+            return ["%s = %s(d, &m->n_%s, sizeof *%s," % (x, self.nullable(f, "kdec", "array"), f.name, x),
+                    "\t%s, %s);" % (self.least(f.struct), f.limit())] + self.loop("decode", "d", f)
         if f.array:
             return ["%s = %s(d, &m->n_%s, %s);" % (x, self.nullable(f, "kdec", f.base + "s"), f.name, f.limit())]
         if f.is_struct():
             if not f.null:
                 return [self.call("decode", "d", f.struct, "&" + x)]
-            return ["%s = kdec_nullable_struct(d, sizeof *%s);" % (x, x), "if (%s)" % x,
+            return ["%s = kdec_%s_struct(d, sizeof *%s);" % (x, "nullable" if f.tag is None else "tagged", x),
+                    "if (%s)" % x,
                     "\t" + self.call("decode", "d", f.struct, x)]
         if f.text():
             return ["%s = %s(d);" % (x, self.nullable(f, "kdec", f.base))]
@@ -544,7 +564,7 @@ class Emitter:
         if f.is_struct():
             if not f.null:
                 return [self.call("encode", "e", f.struct, "&" + x)]
-            return ["if (kenc_nullable_struct(e, %s))" % x, "\t" + self.call("encode", "e", f.struct, x)]
+            return ["if (kenc_%s_struct(e, %s))" % ("nullable" if f.tag is None else "tagged", x), "\t" + self.call("encode", "e", f.struct, x)]
         if f.text():
             return ["%s(e, %s);" % (self.nullable(f, "kenc", f.base), x)]
         return ["kenc_%s(e, %s);" % (SCALARS[f.base].suffix, x)]

@@ -182,14 +182,22 @@ void *kdec_array(struct kdec *d, int32_t *ret_n, size_t size, uint32_t least, ui
 	return elements;
 }
 
-void *kdec_nullable_struct(struct kdec *d, size_t size)
+void *kdec_struct(struct kdec *d, size_t size)
 {
-	if (kdec_i8(d) < 0 || d->error)
-		return NULL;
-	void *x = arena_alloc(d->arena, size);
+	void *x = d->error ? NULL : arena_alloc(d->arena, size);
 	if (!x)
 		kdec_fail(d, KDEC_MEMORY);
 	return x;
+}
+
+void *kdec_nullable_struct(struct kdec *d, size_t size)
+{
+	return kdec_i8(d) < 0 ? NULL : kdec_struct(d, size);
+}
+
+void *kdec_tagged_struct(struct kdec *d, size_t size)
+{
+	return kdec_uvarint(d) == 0 ? NULL : kdec_struct(d, size);
 }
 
 static void read_i32s(struct kdec *d, int32_t *x, int32_t n)

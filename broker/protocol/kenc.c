@@ -281,6 +281,12 @@ bool kenc_nullable_struct(struct kenc *e, const void *x)
 	return x != NULL;
 }
 
+bool kenc_tagged_struct(struct kenc *e, const void *x)
+{
+	kenc_uvarint(e, x ? 1 : 0);
+	return x != NULL;
+}
+
 static void put_i32s(struct kenc *e, const int32_t *x, int32_t n)
 {
 	for (int32_t i = 0; i < n; i++)

@@ -63,7 +63,7 @@ const char *kdec_error_text(int error);
  * has no error branches, and X_decode() asks once. */
 struct kdec {
 	const uint8_t *p, *end;
-	struct arena *arena;
+	struct arena *arena; /* for arrays and structs that may be null */
 	enum kdec_error error;
 	bool flexible; /* of the message being read */
 };
@@ -150,8 +150,10 @@ struct krecords kdec_nullable_records(struct kdec *d);
  * that the rest of the frame cannot hold is refused before the arena is asked. A null array has n == -1. */
 void *kdec_array(struct kdec *d, int32_t *ret_n, size_t size, uint32_t least, uint32_t max);
 void *kdec_nullable_array(struct kdec *d, int32_t *ret_n, size_t size, uint32_t least, uint32_t max);
-/* Room for a struct that may be null. */
+/* Zeroed room for a struct. One that may be null has a byte before it, -1 or 1; in a tagged field 0 or 1. */
+void *kdec_struct(struct kdec *d, size_t size);
 void *kdec_nullable_struct(struct kdec *d, size_t size);
+void *kdec_tagged_struct(struct kdec *d, size_t size);
 
 int32_t *kdec_i32s(struct kdec *d, int32_t *ret_n, uint32_t max);
 int32_t *kdec_nullable_i32s(struct kdec *d, int32_t *ret_n, uint32_t max);
@@ -274,6 +276,7 @@ void kenc_array(struct kenc *e, int32_t n);
 void kenc_nullable_array(struct kenc *e, int32_t n);
 /* Whether the struct is there; it follows when it is. */
 bool kenc_nullable_struct(struct kenc *e, const void *x);
+bool kenc_tagged_struct(struct kenc *e, const void *x);
 void kenc_i32s(struct kenc *e, const int32_t *x, int32_t n);
 void kenc_nullable_i32s(struct kenc *e, const int32_t *x, int32_t n);
 void kenc_i64s(struct kenc *e, const int64_t *x, int32_t n);
