@@ -272,8 +272,8 @@ struct records {
 #define RECORDS_MAGIC 0x7ec04d51u
 	struct batch batch;
 	int32_t left;			/* magic 2: records still to come */
-	const uint8_t *p, *end;		/* what is left to read, when it lies in memory */
-	struct decompress *stream;	/* else where it comes from */
+	struct decompress *stream;	/* where a compressed batch comes from, else NULL */
+	const uint8_t *p, *end;		/* what is left; with a stream of magic 2 the last record */
 	int64_t inner_base;		/* magic 1 wrapper: add to an inner offset */
 	bool done;
 	/* INVALID_RECORD; CORRUPT_MESSAGE; UNKNOWN_SERVER_ERROR for a stream that cannot be decompressed;
