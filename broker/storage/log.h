@@ -17,18 +17,17 @@
 #include "broker/base/buf.h"
 #include "broker/base/kerr.h"
 #include "broker/base/list.h"
+#include "broker/base/uuid.h"
 #include "broker/reactor/reactor.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct batch_facts;  /* protocol/batch.h: what batch_check() found in a batch */
 struct topic_config; /* config/topic_config.h */
 struct log;
 
 enum {
-	LOG_TOPIC_ID_BYTES = 16,
 	LOG_DIR_NAME_MAX = 255,
 };
 
@@ -117,9 +116,11 @@ struct log_append {
 	/* in */
 	uint8_t *bytes;                  /* written in place: offset and leader epoch. Must live until done */
 	uint32_t n;
-	const struct batch_facts *facts; /* as batch_check() found them; leader only */
-	int32_t leader_epoch;            /* leader only */
-	enum log_origin origin;          /* leader only */
+	/* Leader only; the stamp of batch_assign(), whose offset the log adds. */
+	enum log_origin origin;
+	int32_t leader_epoch;
+	bool log_append_time;            /* of the topic */
+	int64_t max_timestamp;           /* batch_checked.max_timestamp; now, where log_append_time */
 	void (*done)(struct log_append *op);
 	/* out */
 	enum kerr error;
@@ -241,8 +242,8 @@ void log_set_config(struct log *log, const struct topic_config *config);
 
 /* partition.metadata: written before the first append. INCONSISTENT_TOPIC_ID when the directory has
  * another one. */
-enum kerr log_set_topic_id(struct log *log, const uint8_t id[LOG_TOPIC_ID_BYTES]);
-bool log_topic_id(const struct log *log, uint8_t id[LOG_TOPIC_ID_BYTES]);
+enum kerr log_set_topic_id(struct log *log, const struct uuid *id);
+bool log_topic_id(const struct log *log, struct uuid *id); /* false: it has none */
 
 /* DeleteRecords, and a follower that learns it from its leader. OFFSET_OUT_OF_RANGE above the high
  * watermark. Never goes back. */
