@@ -11,26 +11,6 @@
 
 #include <string.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FIBER_ASAN 1
-#elif __has_feature(thread_sanitizer)
-#define FIBER_TSAN 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define FIBER_ASAN 1
-#elif defined(__SANITIZE_THREAD__)
-#define FIBER_TSAN 1
-#endif
-
-#ifdef FIBER_ASAN
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-#ifdef FIBER_TSAN
-#include <sanitizer/tsan_interface.h>
-#endif
-
 enum { FIBER_MAGIC = 0x60c2e7f5, FIBER_NAME_BYTES = 32 };
 
 struct fiber {
@@ -44,123 +24,23 @@ struct fiber {
 	bool resumed;                /* by somebody else, and no fiber_suspend() has seen it yet */
 	bool ended;
 	struct sys_stack *stack;
-	void *sp;                    /* while it is not running */
-	void *sanitizer;             /* what the sanitizer keeps for this stack */
+	struct context context;
 };
-
-/* fiber_switch.S */
-void fiber_switch(void **left_sp, void *to_sp);
-void fiber_entry(void);
-
-/* ---- the switch, of which the sanitizers are told ---- */
-
-/* Stands in front of fiber_switch() to `f`, or to the loop; `f` ends when it goes to the loop for the last time. */
-static void leaving_loop(struct fibers *fs, struct fiber *f)
-{
-#if defined(FIBER_ASAN)
-	size_t bytes;
-	const void *base = sys_stack_base(f->stack, &bytes);
-	__sanitizer_start_switch_fiber(&fs->loop_sanitizer, base, bytes);
-#elif defined(FIBER_TSAN)
-	fs->loop_sanitizer = __tsan_get_current_fiber();
-	__tsan_switch_to_fiber(f->sanitizer, 0);
-#endif
-	(void)fs;
-	(void)f;
-}
-
-static void back_in_loop(struct fibers *fs)
-{
-#if defined(FIBER_ASAN)
-	__sanitizer_finish_switch_fiber(fs->loop_sanitizer, NULL, NULL);
-#endif
-	(void)fs;
-}
-
-static void leaving_fiber(struct fibers *fs, struct fiber *f)
-{
-#if defined(FIBER_ASAN)
-	__sanitizer_start_switch_fiber(f->ended ? NULL : &f->sanitizer, fs->loop_stack, fs->loop_stack_bytes);
-#elif defined(FIBER_TSAN)
-	__tsan_switch_to_fiber(fs->loop_sanitizer, 0);
-#endif
-	(void)fs;
-	(void)f;
-}
-
-static void back_in_fiber(struct fibers *fs, struct fiber *f)
-{
-#if defined(FIBER_ASAN)
-	__sanitizer_finish_switch_fiber(f->sanitizer, &fs->loop_stack, &fs->loop_stack_bytes);
-#endif
-	(void)fs;
-	(void)f;
-}
-
-static void sanitizer_born(struct fiber *f)
-{
-#if defined(FIBER_ASAN)
-	size_t bytes;
-	void *base = sys_stack_base(f->stack, &bytes);
-	__asan_unpoison_memory_region(base, bytes); /* it may have been another fiber's */
-#elif defined(FIBER_TSAN)
-	f->sanitizer = __tsan_create_fiber(0);
-	__tsan_set_fiber_name(f->sanitizer, f->name);
-#endif
-	(void)f;
-}
-
-static void sanitizer_dead(struct fiber *f)
-{
-#if defined(FIBER_TSAN)
-	__tsan_destroy_fiber(f->sanitizer);
-#endif
-	(void)f;
-}
 
 static void to_loop(struct fiber *f)
 {
 	struct fibers *fs = &f->home->fibers;
 	must(fs->running == f);
-	leaving_fiber(fs, f);
-	fiber_switch(&f->sp, fs->loop_sp);
-	back_in_fiber(fs, f);
+	context_switch(&f->context, &fs->loop);
 }
 
 static void fiber_main(void *arg)
 {
 	struct fiber *f = arg;
 	CHECK_OBJ_NOTNULL(f, FIBER_MAGIC);
-	back_in_fiber(&f->home->fibers, f);
 	f->run(f->arg);
 	f->ended = true;
-	to_loop(f);
-	must_not_reach("an ended fiber was run");
-}
-
-/* Fills a new stack with what fiber_switch() pops: it begins in fiber_entry, which calls fiber_main(f). */
-static void *fiber_frame(void *base, size_t bytes, struct fiber *f)
-{
-	void **top = (void **)(void *)((char *)base + bytes);
-#if defined(__x86_64__)
-	enum { CONTROL, R15, R14, R13, R12, RBX, RBP, RETURN, WORDS };
-	const uint64_t default_mxcsr = 0x1f80, default_x87 = 0x037f;
-	void **sp = top - WORDS;
-	memset(sp, 0, WORDS * sizeof *sp);
-	sp[CONTROL] = (void *)(default_x87 << 32 | default_mxcsr);
-	sp[R12] = f;
-	sp[RBX] = (void *)fiber_main;
-	sp[RETURN] = (void *)fiber_entry;
-#elif defined(__aarch64__)
-	enum { X19, X20, X30 = 11, WORDS = 20 };
-	void **sp = top - WORDS;
-	memset(sp, 0, WORDS * sizeof *sp);
-	sp[X19] = (void *)fiber_main;
-	sp[X20] = f;
-	sp[X30] = (void *)fiber_entry;
-#endif
-	must((uintptr_t)top % 16 == 0);
-	return sp;
+	context_end(&f->context, &f->home->fibers.loop);
 }
 
 /* ---- life ---- */
@@ -190,7 +70,7 @@ static void fiber_free(struct fiber *f)
 	if (list_linked(&f->go.link))
 		list_remove(&f->go.link);
 	fs->n--;
-	sanitizer_dead(f);
+	context_fini(&f->context);
 	stack_put(fs, f->stack);
 	FREE_OBJ(f);
 }
@@ -212,9 +92,7 @@ static void let_run(struct reactor *here, struct deferred *d)
 	CHECK_OBJ(f, FIBER_MAGIC);
 	must(fs->running == NULL && f->home == here && !f->ended);
 	fs->running = f;
-	leaving_loop(fs, f);
-	fiber_switch(&fs->loop_sp, f->sp);
-	back_in_loop(fs);
+	context_switch(&fs->loop, &f->context);
 	fs->running = NULL;
 	if (f->ended)
 		fiber_free(f);
@@ -237,9 +115,8 @@ struct fiber *fiber_start(struct reactor *r, const char *name, void (*run)(void 
 	f->go.run = let_run;
 	f->stack = stack;
 	strncpy(f->name, name, sizeof f->name - 1);
-	sanitizer_born(f);
 	void *base = sys_stack_base(stack, &bytes);
-	f->sp = fiber_frame(base, bytes, f);
+	context_init(&f->context, base, bytes, fiber_main, f);
 	list_push_back(&fs->all, &f->link);
 	fs->n++;
 	reactor_defer(r, &f->go);

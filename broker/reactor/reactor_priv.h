@@ -2,6 +2,7 @@
 #ifndef SAMSA_REACTOR_PRIV_H
 #define SAMSA_REACTOR_PRIV_H
 
+#include "broker/reactor/context.h"
 #include "broker/reactor/mailbox.h"
 #include "broker/reactor/reactor.h"
 #include "broker/reactor/wheel.h"
@@ -25,12 +26,9 @@ struct fibers {
 	struct fiber *running;      /* NULL: the loop itself */
 	struct list all;
 	int n;
-	void *loop_sp;              /* the loop's stack while a fiber runs */
+	struct context loop;        /* the loop itself, while a fiber runs */
 	struct sys_stack *spares[FIBER_SPARES_MAX];
 	int spares_n;
-	void *loop_sanitizer;       /* what a sanitizer must know to find back to the loop's stack */
-	const void *loop_stack;
-	size_t loop_stack_bytes;
 };
 
 void fibers_init(struct fibers *fs);

@@ -113,8 +113,8 @@ int64_t sys_disk_free_bytes(const char *path);
 
 struct sys_thread;
 
-/* Runs `main(arg)` on a thread of its own, pinned to `cpu` (-1: not). In the simulated world nothing runs: the
- * simulator turns the reactors itself. */
+/* Runs `main(arg)` on a thread of its own, pinned to `cpu` (-1: not). In the simulated world a thread has a stack of its
+ * own, runs when the simulator says so, and gives way in sys_poller_wait(), sys_thread_join() and sys_exit() only. */
 struct sys_thread *sys_thread_start(const char *name, int cpu, void (*main)(void *arg), void *arg);
 void sys_thread_join(struct sys_thread *t);
 /* Names the calling thread; never 0. In the simulated world each reactor has a name of its own. */

@@ -1,10 +1,10 @@
-/* fiber_switch.S - leaves one stack and goes on with another.
+/* context_switch.S - leaves one stack and goes on with another.
  *
- *	void fiber_switch(void **left_sp, void *to_sp);
+ *	void context_swap(void **left_sp, void *to_sp);
  *
  * Pushes what a function must preserve, stores the stack pointer in *left_sp, takes to_sp and pops the same from there.
- * A new fiber's stack is filled by fiber_frame() (fiber.c) as if it had been left in fiber_entry, which calls its main
- * function and never returns. The unwinder stops at fiber_entry: there is no caller.
+ * A new stack is filled by first_frame() (context.c) as if it had been left in context_entry, which calls a function
+ * that never returns. The unwinder stops at context_entry: there is no caller.
  *
  * In a file of assembler of its own because such an object carries no note that it works with a shadow stack (CET), so
  * that neither does a program it is linked into, and the C library leaves shadow stacks off: a switch returns to where
@@ -14,11 +14,11 @@
 
 #if defined(__x86_64__)
 
-	.globl	fiber_switch
-	.hidden	fiber_switch
-	.type	fiber_switch, @function
+	.globl	context_swap
+	.hidden	context_swap
+	.type	context_swap, @function
 	.p2align 4
-fiber_switch:
+context_swap:
 	.cfi_startproc
 	endbr64
 	pushq	%rbp
@@ -43,14 +43,14 @@ fiber_switch:
 	popq	%rbp
 	ret
 	.cfi_endproc
-	.size	fiber_switch, . - fiber_switch
+	.size	context_swap, . - context_swap
 
-/* rbx: the fiber's main function, r12: its argument. */
-	.globl	fiber_entry
-	.hidden	fiber_entry
-	.type	fiber_entry, @function
+/* rbx: the function, r12: its argument. */
+	.globl	context_entry
+	.hidden	context_entry
+	.type	context_entry, @function
 	.p2align 4
-fiber_entry:
+context_entry:
 	.cfi_startproc
 	.cfi_undefined rip
 	endbr64
@@ -58,15 +58,15 @@ fiber_entry:
 	call	*%rbx
 	ud2
 	.cfi_endproc
-	.size	fiber_entry, . - fiber_entry
+	.size	context_entry, . - context_entry
 
 #elif defined(__aarch64__)
 
-	.globl	fiber_switch
-	.hidden	fiber_switch
-	.type	fiber_switch, %function
+	.globl	context_swap
+	.hidden	context_swap
+	.type	context_swap, %function
 	.p2align 4
-fiber_switch:
+context_swap:
 	.cfi_startproc
 	hint	#34			/* bti c */
 	sub	sp, sp, #160
@@ -96,24 +96,24 @@ fiber_switch:
 	add	sp, sp, #160
 	ret
 	.cfi_endproc
-	.size	fiber_switch, . - fiber_switch
+	.size	context_swap, . - context_swap
 
-/* x19: the fiber's main function, x20: its argument. */
-	.globl	fiber_entry
-	.hidden	fiber_entry
-	.type	fiber_entry, %function
+/* x19: the function, x20: its argument. */
+	.globl	context_entry
+	.hidden	context_entry
+	.type	context_entry, %function
 	.p2align 4
-fiber_entry:
+context_entry:
 	.cfi_startproc
 	.cfi_undefined x30
 	mov	x0, x20
 	blr	x19
 	brk	#1
 	.cfi_endproc
-	.size	fiber_entry, . - fiber_entry
+	.size	context_entry, . - context_entry
 
 #else
-#error "fiber_switch has not been written for this processor"
+#error "context_swap has not been written for this processor"
 #endif
 
 	.section .note.GNU-stack, "", %progbits
