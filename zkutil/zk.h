@@ -29,6 +29,8 @@
 enum {
 	ZK_ANY_VERSION = -1,                 /* set and delete whatever the version */
 	ZK_MAX_BUFFER_BYTES = 4 * 1024 * 1024, /* of a request: jute.maxbuffer as Kafka sets it for its client */
+	ZK_SERVER_BUFFER_BYTES = 0xfffff,    /* what a server takes unless its own jute.maxbuffer says otherwise; it */
+	ZK_BIG_LOSSES_MAX = 3,               /* hangs up on more, so a larger request is lost this often at most */
 	ZK_QUEUE_MAX = 262144,               /* requests that wait; more end with ZK_TOO_MANY */
 	ZK_MULTI_MAX = 1024,                 /* operations in one transaction */
 	ZK_IN_FLIGHT_DEFAULT = 10,           /* zookeeper.max.in.flight.requests */
@@ -116,14 +118,17 @@ struct zk_req {
 	unsigned n_children;
 
 	/* the implementation's */
+	struct zk *zk;
 	struct zk_event event;
 	struct list link;
-	uint64_t number;
+	uint64_t number;  /* in the order of zk_send() */
+	unsigned losses;  /* connections that it was lost with */
+	uint32_t bytes;   /* of paths and data */
 	void *call;
-	void *memory; /* what the answer lies in */
+	void *memory;     /* what data and children lie in */
 };
 
-/* Each begins a request in raw memory; finish the one before with zk_req_fini(). */
+/* A path of a request starts with '/' and leaves the chroot aside. Each begins a request in raw memory; finish the one before with zk_req_fini(). */
 void zk_req_get(struct zk_req *r, const char *path, bool watch);
 /* NONODE is an answer like another, and leaves the watch too. */
 void zk_req_exists(struct zk_req *r, const char *path, bool watch);
