@@ -3,8 +3,8 @@ import glob
 import os
 import re
 
+import java
 from harness import Cluster
-from java import tool
 
 LINES = [f"line {i} of the console producer" for i in range(5000)]
 
@@ -13,6 +13,7 @@ def test(env):
     with Cluster(env) as cluster:
         broker = cluster.broker().start()
         topics(broker)
+        configs(broker)
         offsets(broker, console(broker, env))
         api_versions(broker)
         delete(broker)
@@ -39,6 +40,16 @@ def topics(broker):
     for why, words in refused.items():
         said = broker.tool("topics", *words, status=1)
         assert why in said, f"expected {why}: {said}"
+
+
+def configs(broker):
+    said = broker.tool("configs", "--describe", "--entity-type", "topics", "--entity-name", "plain")
+    assert "retention.ms=3600000 sensitive=false synonyms={DYNAMIC_TOPIC_CONFIG:retention.ms=3600000}" in said, said
+    said = broker.tool("configs", "--describe", "--all", "--entity-type", "topics", "--entity-name", "plain")
+    assert "cleanup.policy=delete sensitive=false synonyms={DEFAULT_CONFIG:log.cleanup.policy=delete}" in said, said
+    said = broker.tool("configs", "--describe", "--all", "--entity-type", "brokers", "--entity-name", 1)
+    assert "broker.id=1 sensitive=false synonyms={STATIC_BROKER_CONFIG:broker.id=1, DEFAULT_CONFIG:broker.id=-1}" in said, said
+    assert re.search(r"Cluster ID: [\w-]{22}", java.tool("cluster", "cluster-id", "--bootstrap-server", broker.bootstrap))
 
 
 def console(broker, env):
@@ -104,10 +115,10 @@ def dump_log(broker):
     for folder in sorted(glob.glob(os.path.join(broker.data, "plain-*"))):
         for name in sorted(glob.glob(folder + "/*.log") + glob.glob(folder + "/*.index") + glob.glob(folder + "/*.timeindex")):
             words = ("--print-data-log", "--deep-iteration") if name.endswith(".log") else ("--index-sanity-check",)
-            said = tool("dump-log", "--files", name, *words)
+            said = java.tool("dump-log", "--files", name, *words)
             assert "isvalid: false" not in said and "Found" not in said and "corrupt" not in said.lower(), said[-2000:]
             count += len(re.findall(r"^\| offset: ", said, re.M))
         for name in sorted(glob.glob(folder + "/*.snapshot")):
-            snapshots += tool("dump-log", "--files", name)
+            snapshots += java.tool("dump-log", "--files", name)
     assert "producerId: " in snapshots, "no snapshot tells of the idempotent producers"
     assert count == 2 * len(LINES), f"dump-log saw {count} records"

@@ -39,7 +39,8 @@ def wait_for(what, condition, seconds=30, every=0.05):
 def write_properties(path, config):
     with open(path, "w") as f:
         for key, value in config.items():
-            f.write(f"{key}={str(value).replace(chr(92), chr(92) * 2)}\n")
+            value = str(value).replace("\\", "\\\\").replace("\n", "\\n")
+            f.write(f"{key}={value}\n")
     return path
 
 
