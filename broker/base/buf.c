@@ -99,3 +99,22 @@ void chain_clear(struct chain *c)
 	while (c->first)
 		pop_first(c);
 }
+
+void chain_loaded(struct chain *c, struct link **at, size_t n, const void *p, struct hold *hold)
+{
+	struct link *file = *at;
+	must(file->kind == LINK_FILE && n > 0 && n <= file->n);
+	if (n == file->n) {
+		hold_put(file->hold);
+		file->kind = LINK_MEM;
+		file->p = p;
+		file->hold = hold;
+		return;
+	}
+	struct link *memory = mem_alloc(sizeof *memory);
+	*memory = (struct link){ .next = file, .kind = LINK_MEM, .p = p, .n = n, .hold = hold };
+	file->n -= n;
+	file->offset += (int64_t)n;
+	*at = memory;
+	must(c->last != at); /* the file link stays behind it */
+}

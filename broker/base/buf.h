@@ -87,5 +87,8 @@ void chain_append(struct chain *to, struct chain *from);
 /* The first `n` bytes have left: drops links that are spent. */
 void chain_consume(struct chain *c, uint64_t n);
 void chain_clear(struct chain *c);
+/* The first `n` bytes of the file link at `*at`, a place in the chain, are at `p` in memory too: they become a link of
+ * memory that takes over the caller's `hold`. */
+void chain_loaded(struct chain *c, struct link **at, size_t n, const void *p, struct hold *hold);
 
 #endif

@@ -1,6 +1,6 @@
 /* client.h - an outbound connection: requests go out as they are given, responses come back in their order.
  *
- * Lives on one reactor. Kafka's servers answer one connection in order, so a response is matched with the oldest
+ * Lives on one reactor, that of its lane. Kafka's servers answer one connection in order, so a response is matched with the oldest
  * request; a correlation id that differs ends the connection. Reconnecting is the caller's affair.
  *
  *	client_open() -> [resolve on a helper] -> [connect] -> [TLS] -> on_open -> ... -> on_close, once, in any case
@@ -10,6 +10,7 @@
 
 #include "broker/base/buf.h"
 #include "broker/base/slice.h"
+#include "broker/net/lane.h"
 #include "broker/net/tlsctx.h"
 #include "broker/reactor/reactor.h"
 
@@ -43,7 +44,7 @@ struct client_config {
 	void *arg;
 };
 
-struct client *client_open(struct reactor *r, const struct client_config *config);
+struct client *client_open(struct lane *lane, const struct client_config *config);
 /* A number for the next request's header. */
 int32_t client_next_correlation(struct client *c);
 /* Takes all links of `request` (a whole request with its size field). `done` and `correlation_id` are set by the

@@ -7,6 +7,7 @@
 #define SAMSA_NET_NET_H
 
 #include "broker/net/conn.h"
+#include "broker/net/lane.h"
 #include "broker/net/tlsctx.h"
 
 #include <stdbool.h>
@@ -14,9 +15,8 @@
 
 enum {
 	NET_LISTENERS_MAX = 32,
-	NET_TLS_HANDSHAKE_MS = 10 * 1000, /* from accept to the end of the handshake */
+	NET_HANDSHAKE_DEFAULT_MS = 10 * 1000,
 	NET_TLS_POLL_MS = 5 * 1000,       /* how often key and trust stores are looked at */
-	NET_FRAME_STARVED_MS = 10 * 1000, /* how long a frame may keep its memory unfinished while others wait for some */
 };
 
 /* What is the same for a listener for as long as the broker runs. All text is borrowed for the net object's life. */
@@ -45,12 +45,13 @@ struct net_config {
 	int receive_buffer_bytes;     /* socket.receive.buffer.bytes; -1 likewise */
 	uint32_t frame_max_bytes;     /* socket.request.max.bytes */
 	uint32_t frame_max_before_auth_bytes;
-	int64_t frames_max_bytes;     /* queued.max.request.bytes of one core; -1: NET_FRAMES_DEFAULT_BYTES */
+	int64_t frames_max_bytes;     /* queued.max.request.bytes of one core; -1: LANE_FRAMES_DEFAULT_BYTES */
 	int64_t max_connections;      /* max.connections; -1: no limit */
 	int64_t max_creation_rate;    /* max.connection.creation.rate; -1: no limit */
 	int64_t max_per_ip;           /* max.connections.per.ip; -1: no limit */
 	const struct net_ip_limit *ip_limits; /* max.connections.per.ip.overrides */
 	int n_ip_limits;
+	int64_t handshake_ms;         /* from accept to the end of the TLS handshake; 0: NET_HANDSHAKE_DEFAULT_MS */
 	const struct conn_events *events;
 };
 
@@ -62,18 +63,20 @@ struct net *net_new(const struct net_config *config, struct reactor **cores, int
 		    char error[TLS_ERROR_BYTES]);
 /* Where listener `i` is bound. */
 const struct sys_addr *net_listener_address(const struct net *net, int i);
+/* What connections of a data core share; outbound ones (client.h) may use it too. */
+struct lane *net_lane(const struct net *net, int core);
 /* Starts to accept. `from` is the caller's reactor. */
 void net_open(struct net *net, struct reactor *from);
 /* Stops accepting, ends idle connections and lets the others finish what is in flight; then posts `done` to `from`. */
 void net_close(struct net *net, struct reactor *from, struct msg *done);
-/* Ends what net_close() still waits for. */
+/* After net_close(), once: ends what it still waits for. */
 void net_close_now(struct net *net, struct reactor *from);
 /* Looks at the certificates now (SIGHUP). */
 void net_reload(struct net *net, struct reactor *from);
-/* After `done` of net_close(), or when the reactors no longer turn. */
+/* After `done` of net_close(), when the reactors and helpers no longer run; or when it was never opened. */
 void net_free(struct net *net);
 
-/* Counted by each core, one writer; any thread may read. */
+/* Counted by each core, one writer; any thread may read. What the door counts (accepted, refused) is core 0's. */
 struct net_counters {
 	uint64_t connections;  /* open now */
 	uint64_t accepted, closed, refused;

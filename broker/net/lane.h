@@ -1,0 +1,37 @@
+/* lane.h - what all connections of one reactor share: memory for bytes in flight, and counters. */
+#ifndef SAMSA_NET_LANE_H
+#define SAMSA_NET_LANE_H
+
+#include "broker/reactor/reactor.h"
+
+#include <stdint.h>
+
+enum {
+	LANE_ARENA_BYTES = 256 * 1024,         /* small frames of all connections are received into one such buffer */
+	LANE_ARENA_ROOM_MIN_BYTES = 32 * 1024, /* with less room left the next one is begun */
+	LANE_STARVED_MS = 2,                   /* how often those who wait for memory look again */
+	LANE_FRAME_STARVED_MS = 10 * 1000,     /* a frame that keeps memory so long while others wait loses its connection */
+	LANE_FRAMES_DEFAULT_BYTES = 128 * 1024 * 1024, /* the budget where none is set */
+};
+
+struct lane;
+
+/* `budget_bytes` for frames under way and not yet let go of by those who handle them; overdrawn by at most one frame.
+ * -1: LANE_FRAMES_DEFAULT_BYTES. */
+struct lane *lane_new(struct reactor *r, int64_t budget_bytes);
+/* After its last connection. */
+void lane_free(struct lane *lane);
+struct reactor *lane_reactor(const struct lane *lane);
+
+/* One writer, the lane's core; any thread may read. */
+struct lane_counters {
+	uint64_t admitted, closed; /* accepted connections */
+	uint64_t frames, bytes_in, bytes_out;
+	uint64_t handshakes, handshakes_failed;
+	uint64_t cold_reads;   /* ranges that a helper had to read */
+	uint64_t starved;      /* times that reading stopped for want of memory */
+	uint64_t frame_bytes;  /* memory out now */
+};
+void lane_count(const struct lane *lane, struct lane_counters *out);
+
+#endif

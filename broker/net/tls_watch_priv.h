@@ -1,0 +1,32 @@
+/* tls_watch_priv.h - keeps a TLS context as fresh as the files it is made of. One reactor's. */
+#ifndef SAMSA_NET_TLS_WATCH_PRIV_H
+#define SAMSA_NET_TLS_WATCH_PRIV_H
+
+#include "broker/net/tlsctx.h"
+#include "broker/reactor/reactor.h"
+
+#include <stdbool.h>
+
+struct tls_watch {
+	const struct tls_config *config;
+	const char *name;           /* the listener's, for the log */
+	struct tlsctx *now;         /* what new connections get */
+	uint64_t stamp;             /* of the files as they were when they were last tried */
+	struct job job;
+	bool busy, forced, again;
+	/* What the helper has found. */
+	uint64_t found_stamp;
+	struct tlsctx *found;
+	char error[TLS_ERROR_BYTES];
+};
+
+/* Makes the first one; blocks. 0, or -EINVAL and a line. */
+int tls_watch_init(struct tls_watch *w, const struct tls_config *config, const char *name,
+		   char error[TLS_ERROR_BYTES]);
+/* When no helper works for it any more. */
+void tls_watch_fini(struct tls_watch *w);
+/* Looks at the files on a helper and makes a new context when they changed, or when it must. A new one that cannot be
+ * used leaves the old one where it is, and the log says why. */
+void tls_watch_look(struct tls_watch *w, struct reactor *r, bool must_try);
+
+#endif
