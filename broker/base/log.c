@@ -30,14 +30,15 @@ struct log_text log_safe(struct slice s)
 {
 	struct log_text t;
 	size_t n = 0;
-	for (uint32_t i = 0; i < s.n && n < LOG_SAFE_BYTES - 4; i++) {
+	uint32_t i = 0;
+	for (; i < s.n && n < LOG_SAFE_BYTES - 4; i++) {
 		uint8_t c = s.p[i];
 		if (c >= 0x20 && c != 0x7f && c != '\\')
 			t.s[n++] = (char)c;
 		else
 			n += (size_t)snprintf(t.s + n, 5, "\\x%02x", c);
 	}
-	if (s.n > LOG_SAFE_BYTES - 4)
+	if (i < s.n)
 		n += (size_t)snprintf(t.s + n, 4, "...");
 	t.s[n] = 0;
 	if (slice_is_null(s))

@@ -1,9 +1,9 @@
 /* config.h - the broker's configuration: an immutable snapshot of every key, typed.
  *
- * Every key is one row of config.tbl or kraft.tbl (name, type, default, limits, scope, status, words); the struct, the
- * parser, the checks, DescribeConfigs and the manual page all read those rows. A field is the key with dots as
- * underscores: cfg->num_partitions. Who owns it: whoever loaded it; after that it never changes and any core reads it.
- * Facts: KafkaConfig of 3.9 (types, defaults, limits, cross-checks).
+ * Every key is one row of config.tbl or kraft.tbl (name, type, default, limits, scope, status, words); the
+ * struct, the parser, the checks, DescribeConfigs and the manual page all read those rows. A field is the key
+ * with dots as underscores: cfg->num_partitions. Who owns it: whoever loaded it; after that it never changes
+ * and any core reads it. Facts: KafkaConfig of 3.9 (types, defaults, limits, cross-checks).
  */
 #ifndef SAMSA_CONFIG_CONFIG_H
 #define SAMSA_CONFIG_CONFIG_H
@@ -20,8 +20,8 @@
 #include <stdint.h>
 
 enum {
-	CONFIG_FILE_BYTES = 1 << 20,    /* largest properties file */
-	CONFIG_ARENA_BYTES = 64 << 20,  /* all that a configuration of that size can ask for, many times over */
+	CONFIG_FILE_BYTES = 1 << 20,   /* largest properties file */
+	CONFIG_ARENA_BYTES = 64 << 20, /* many times what a file of that size can ask for */
 	CONFIG_DIRS_MAX = 256,
 };
 
@@ -29,7 +29,8 @@ enum config_key {
 #define X(type, field, ...) CK_##field,
 #include "broker/config/keys.tbl"
 #undef X
-	CONFIG_KEYS
+	CONFIG_KEYS,
+	CK_NONE = CONFIG_KEYS,
 };
 
 enum config_scope { SCOPE_READ_ONLY, SCOPE_PER_BROKER, SCOPE_CLUSTER_WIDE };
@@ -45,7 +46,7 @@ enum config_origin {
 enum config_status {
 	STATUS_HONOURED,
 	STATUS_KNOWN, /* accepted, without effect: `meaning` says what that means here */
-	STATUS_FIXED, /* any value but the default is refused, with `meaning`, because going on without it would be unsafe */
+	STATUS_FIXED, /* only the default is taken: to go on without it would be unsafe; `meaning` says why */
 };
 
 struct config_desc {
@@ -57,9 +58,9 @@ struct config_desc {
 	enum config_importance importance;
 	enum config_origin origin;
 	enum config_status status;
-	const char *meaning;      /* NULL where honoured */
+	const char *meaning; /* NULL where honoured */
 	const char *doc;
-	size_t offset;            /* of the field in struct config */
+	size_t offset; /* of the field in struct config */
 };
 
 #define CONFIG_FIELD_BOOLEAN bool
@@ -81,22 +82,22 @@ struct config_given {
 struct config {
 	unsigned magic;
 #define CONFIG_MAGIC 0x434f4e46U
-	/* One for each row. A number whose default is null holds what null falls back to (log_retention_ms: the minutes
-	 * or hours), or 0 where Kafka has no fallback. Strings that are null are NULL. */
+	/* One for each row. A number whose default is null holds what null falls back to (log_retention_ms:
+	 * the minutes or hours), or 0 where Kafka has no fallback. Strings that are null are NULL. */
 #define X(type, field, ...) CONFIG_FIELD_##type field;
 #include "broker/config/keys.tbl"
 #undef X
 
 	/* Worked out of several keys. */
-	struct listeners listening;   /* listeners */
-	struct listeners advertising; /* advertised.listeners, else the same */
+	struct listeners listening;           /* listeners */
+	struct listeners advertising;         /* advertised.listeners, else the same */
 	const struct listener *inter_broker;  /* of advertising */
 	const struct listener *control_plane; /* of advertising; NULL without control.plane.listener.name */
 	struct config_list data_dirs;         /* log.dirs, else log.dir */
 	enum ibp ibp;                         /* inter.broker.protocol.version */
-	enum ibp message_format;              /* log.message.format.version, or 3.0 where the former makes it moot */
-	struct config_list ip_limit_hosts;    /* max.connections.per.ip.overrides: host i may open ... */
-	const int32_t *ip_limit_counts;       /* ... this many */
+	enum ibp message_format; /* log.message.format.version, or 3.0 where the former makes it moot */
+	struct config_list ip_limit_hosts; /* max.connections.per.ip.overrides: host i may open ... */
+	const int32_t *ip_limit_counts;    /* ... this many */
 
 	struct config_given given[CONFIG_KEYS];
 	struct properties properties; /* all that was set, unknown names too */
@@ -106,22 +107,52 @@ struct config {
 
 /* A file's text, for config_load. The caller reads it: files are behind the seam. */
 struct config_source {
-	const char *name;  /* as in "etc/server.properties:12" */
+	const char *name; /* as in "etc/server.properties:12" */
 	struct slice text;
 };
 
-/* The snapshot, or NULL when a problem is an error. Problems of every kind are added to `problems`, errors with file,
- * line, key, value and what is allowed. Overrides ("key=value") win over the file. */
-struct config *config_load(const struct config_source *source, const char *const *overrides, size_t n_overrides,
-	struct problems *problems);
+/* The snapshot, or NULL when a problem is an error. Problems of every kind are added to `problems`, errors
+ * with file, line, key, value and what is allowed. Overrides ("key=value") win over the file. */
+struct config *config_load(const struct config_source *source, const char *const *overrides,
+	size_t n_overrides, struct problems *problems);
 void config_free(struct config *c);
+
+/* A setting from elsewhere: a znode or a request. `value` NULL is null. */
+struct config_setting {
+	const char *name, *value;
+};
+/* What came through kafka-configs, passwords already decrypted. */
+struct config_layer {
+	const struct config_setting *v;
+	size_t n;
+};
+struct config_layers {
+	struct config_layer broker;  /* /config/brokers/<id>: wins over ... */
+	struct config_layer cluster; /* /config/brokers/<default>, which wins over the file */
+};
+/* The setting of that name, the last one if there are several; NULL when there is none. */
+const struct config_setting *config_setting_find(const struct config_setting *v, size_t n, const char *name);
+
+/* `c` with layers over it, fields and texts; what cannot be parsed there is left out, as in Kafka. It lives
+ * in the arena and as long as `c`; listeners and what else is worked out stay those of `c`. NULL: the arena
+ * is full. */
+const struct config *config_overlay(struct arena *a, const struct config *c,
+	const struct config_layers *layers);
 
 extern const struct config_desc config_descs[CONFIG_KEYS];
 /* NULL for an unknown name. A listener.name.<l>. prefix is not looked through. */
 const struct config_desc *config_find(const char *name);
-/* "listener.name.internal.ssl.keystore.location" -> the row of ssl.keystore.location (the SASL mechanism that may stand
- * between is looked through too); NULL when `name` is not of that form or the rest is unknown. */
+/* "listener.name.internal.ssl.keystore.location" -> the row of ssl.keystore.location (the SASL mechanism that
+ * may stand between is looked through too); NULL when `name` is not of that form or the rest is unknown. */
 const struct config_desc *config_find_prefixed(const char *name);
+
+/* The keys that set the same thing, first wins: log.retention.ms, .minutes, .hours (DynamicBrokerConfig
+ * .brokerConfigSynonyms). Most have only themselves. Returns how many. */
+enum { CONFIG_SYNONYMS_MAX = 3 };
+int config_synonyms(enum config_key key, enum config_key out[CONFIG_SYNONYMS_MAX]);
+
+/* The value that a field of `c` has, in the form of its type. */
+struct config_value config_value_of(const struct config *c, enum config_key key);
 
 /* The effective configuration of a listener: its listener.name.<name>. keys over the broker's. */
 const struct config *config_for_listener(const struct config *c, const struct listener *l);
@@ -132,6 +163,8 @@ static inline bool config_is_set(const struct config *c, enum config_key key)
 	return c->given[key].property != NULL;
 }
 
+/* A log line for each problem; for the start, before anything else is up. */
+void config_log_problems(const struct problems *problems);
 /* One line for each key that was set and is not honoured. */
 void config_report_unhonoured(const struct config *c);
 /* Kafka's "KafkaConfig values:" at start; passwords are [hidden]. */

@@ -1,8 +1,9 @@
 /* describe.h - what DescribeConfigs answers for a topic or this broker: values, sources, synonyms.
  *
- * Fact: ConfigHelper and DynamicBrokerConfig.brokerConfigSynonyms of 3.9, oddities included: a synonym list begins with
- * the entry's own name or is empty, so that retention.ms shows no synonym while only log.retention.hours is set.
- * Everything lives in the arena, which is the request's; entries beyond its cap make the call fail.
+ * Fact: ConfigHelper and DynamicBrokerConfig.brokerConfigSynonyms of 3.9, oddities included: a synonym list
+ * begins with the entry's own name or is empty, so that retention.ms shows no synonym while only
+ * log.retention.hours is set. Everything lives in the arena, which is the request's; entries beyond its cap
+ * make the call fail.
  */
 #ifndef SAMSA_CONFIG_DESCRIBE_H
 #define SAMSA_CONFIG_DESCRIBE_H
@@ -41,31 +42,23 @@ struct describe_result {
 	uint32_t n;
 };
 
-/* Settings that came through kafka-configs, already decrypted. NULL layers are empty. */
-struct describe_layer {
-	const struct topic_setting *v;
-	size_t n;
-};
-struct describe_layers {
-	struct describe_layer broker;  /* /config/brokers/<id> */
-	struct describe_layer cluster; /* /config/brokers/<default> */
-};
-
 /* Which keys were asked for; n == 0: all. */
 struct describe_wanted {
 	const struct slice *v;
 	size_t n;
 };
 
-/* Each returns 0, or -ENOMEM when the arena is full. */
+/* Each returns 0, or -ENOMEM when the arena is full. `layers` may be NULL: nothing came through
+ * kafka-configs. */
 /* Resource BROKER with this broker's id. */
-int describe_broker(struct arena *a, const struct config *c, const struct describe_layers *layers,
+int describe_broker(struct arena *a, const struct config *c, const struct config_layers *layers,
 	const struct describe_wanted *wanted, struct describe_result *out);
 /* Resource BROKER with the empty name: what is set for the whole cluster. */
-int describe_cluster_default(struct arena *a, const struct config *c, const struct describe_layers *layers,
+int describe_cluster_default(struct arena *a, const struct config *c, const struct config_layers *layers,
 	const struct describe_wanted *wanted, struct describe_result *out);
 /* Resource TOPIC; `v` are the topic's own settings. */
-int describe_topic(struct arena *a, const struct config *c, const struct describe_layers *layers,
-	const struct topic_setting *v, size_t n, const struct describe_wanted *wanted, struct describe_result *out);
+int describe_topic(struct arena *a, const struct config *c, const struct config_layers *layers,
+	const struct config_setting *v, size_t n, const struct describe_wanted *wanted,
+	struct describe_result *out);
 
 #endif

@@ -14,8 +14,8 @@ enum ibp {
 
 /* "3.9", "3.9.2" and "3.9-IV0" alike; a release means its last version. -1 when there is none such. */
 int ibp_parse(const char *text);
-const char *ibp_name(enum ibp v);        /* "3.9-IV0" */
-const char *ibp_release(enum ibp v);     /* "3.9" */
+const char *ibp_name(enum ibp v);    /* "3.9-IV0" */
+const char *ibp_release(enum ibp v); /* "3.9" */
 /* The record format (0, 1, 2) that `v` may write. */
 int ibp_record_format(enum ibp v);
 /* The first release that may write that record format: "0.10.0". */

@@ -1,7 +1,7 @@
 /* limit.h - the types a value may have, what values are allowed, and Kafka's words when one is not.
  *
- * Facts: org.apache.kafka.common.config.ConfigDef (parseType, convertToString and its validators) of 3.9; the type
- * numbers are those of DescribeConfigs.
+ * Facts: org.apache.kafka.common.config.ConfigDef (parseType, convertToString and its validators) of 3.9; the
+ * type numbers are those of DescribeConfigs.
  */
 #ifndef SAMSA_CONFIG_LIMIT_H
 #define SAMSA_CONFIG_LIMIT_H
@@ -31,7 +31,7 @@ struct config_list {
 	uint32_t n;
 };
 
-/* A value as its type has it. `null` is Kafka's null, which only a default can be. */
+/* A value as its type has it. `null` is Kafka's null, which only a default can be; the rest is zero then. */
 struct config_value {
 	bool null;
 	union {
@@ -45,17 +45,17 @@ struct config_value {
 
 enum config_limit_kind {
 	LIMIT_NONE,
-	LIMIT_RANGE,       /* min, max */
-	LIMIT_NAMES,       /* one of names, separated by ", " */
-	LIMIT_NAMES_FOLD,  /* the same, upper or lower case */
-	LIMIT_LIST_NAMES,  /* each element one of names */
+	LIMIT_RANGE,      /* min, max */
+	LIMIT_NAMES,      /* one of names, separated by ", " */
+	LIMIT_NAMES_FOLD, /* the same, upper or lower case */
+	LIMIT_LIST_NAMES, /* each element one of names */
 	LIMIT_NOT_NULL,
 	LIMIT_NOT_EMPTY,
 	LIMIT_LIST_NOT_EMPTY, /* shown only: 3.9 takes an empty list there */
 	LIMIT_GZIP_LEVEL,
-	LIMIT_POOL_SIZE,   /* -1 or at least 1 */
-	LIMIT_IBP,         /* ibp.h */
-	LIMIT_REPLICAS,    /* *, or partition:broker pairs */
+	LIMIT_POOL_SIZE, /* -1 or at least 1 */
+	LIMIT_IBP,       /* ibp.h */
+	LIMIT_REPLICAS,  /* *, or partition:broker pairs */
 };
 
 struct config_limit {
@@ -67,10 +67,10 @@ struct config_limit {
 enum { LIMIT_WHY_BYTES = 1024 };
 
 const char *config_type_name(enum config_type type);
-/* Parses and checks; 0, or -1 with Kafka's sentence in `why` (LIMIT_WHY_BYTES), of which `name` is part. Strings and
- * lists live in the arena. `text` NULL checks null. */
-int config_value_parse(struct arena *a, const char *name, enum config_type type, const struct config_limit *limit,
-	const char *text, struct config_value *out, char *why);
+/* Parses and checks; 0, or -1 with Kafka's sentence in `why` (LIMIT_WHY_BYTES), of which `name` is part.
+ * Strings and lists live in the arena. `text` NULL checks null. */
+int config_value_parse(struct arena *a, const char *name, enum config_type type,
+	const struct config_limit *limit, const char *text, struct config_value *out, char *why);
 /* As Java prints the parsed value; NULL for null. */
 const char *config_value_text(struct arena *a, enum config_type type, const struct config_value *v);
 /* "[1,...]", "[compact, delete]"; "" where everything goes. */

@@ -1,5 +1,6 @@
 /* listeners.h - where the broker listens and what it tells others: listeners, advertised.listeners and
- * listener.security.protocol.map. Facts: SocketServerConfigs, EndPoint, CoreUtils.listenerListToEndPoints of 3.9.
+ * listener.security.protocol.map. Facts: SocketServerConfigs, EndPoint, CoreUtils.listenerListToEndPoints
+ * of 3.9.
  */
 #ifndef SAMSA_CONFIG_LISTENERS_H
 #define SAMSA_CONFIG_LISTENERS_H
@@ -30,9 +31,11 @@ struct config;
 struct listener {
 	const char *name; /* upper case */
 	enum listener_protocol protocol;
-	const char *host; /* NULL: every address, or this machine's own name where it is advertised; IPv6 bare */
+	const char *host; /* NULL: every address, or this machine's own name where it is advertised; IPv6 bare
+			   */
 	uint16_t port;
-	const struct config *config; /* the broker's, with this listener's listener.name.<name>. keys over it */
+	const struct config *config; /* the broker's, with this listener's listener.name.<name>. keys over it
+				      */
 };
 
 struct listeners {
@@ -65,11 +68,12 @@ struct listener_map {
 	uint32_t n;
 };
 
-/* Both tell the problems, under the name of the key, and return 0 or -1. */
-int listener_map_parse(struct arena *a, const char *text, struct listener_map *out, struct problems *problems);
+/* Both tell all problems and return 0 or -1. */
+int listener_map_parse(struct arena *a, const char *text, struct listener_map *out,
+	struct problems *problems);
 /* `distinct_ports`: as for listeners; advertised ones may share a port. `.config` is left NULL. */
-int listeners_parse(struct arena *a, const char *key, const char *text, const struct listener_map *map,
-	bool distinct_ports, struct listeners *out, struct problems *problems);
+int listeners_parse(struct arena *a, const char *text, const struct listener_map *map, bool distinct_ports,
+	struct listeners *out, struct problems *problems);
 /* What the map says of a name; -1 when nothing. */
 int listener_map_find(const struct listener_map *map, const char *name);
 

@@ -1,4 +1,5 @@
-/* problems.h - what is wrong with a configuration: every complaint is kept, so that a person mends them in one go. */
+/* problems.h - what is wrong with a configuration: every complaint is kept, so that a person mends them in
+ * one go. */
 #ifndef SAMSA_CONFIG_PROBLEMS_H
 #define SAMSA_CONFIG_PROBLEMS_H
 

@@ -1,9 +1,9 @@
 /* properties.h - java.util.Properties' text form.
  *
- * Lines end with \n, \r or \r\n; # and ! begin comments; a backslash at the end continues a line, and the next one
- * loses its leading white space; key and value are parted by the first unescaped '=', ':' or white space; \t \n \r \f
- * \uXXXX and \anything are escapes (java.util.Properties.load). Bytes are UTF-8 and pass through; \uXXXX, surrogate
- * pairs too, becomes UTF-8.
+ * Lines end with \n, \r or \r\n; # and ! begin comments; a backslash at the end continues a line, and the
+ * next one loses its leading white space; key and value are parted by the first unescaped '=', ':' or white
+ * space; \t \n \r \f \uXXXX and \anything are escapes (java.util.Properties.load). Bytes are UTF-8 and pass
+ * through; \uXXXX, surrogate pairs too, becomes UTF-8.
  */
 #ifndef SAMSA_CONFIG_PROPERTIES_H
 #define SAMSA_CONFIG_PROPERTIES_H
@@ -14,7 +14,8 @@
 #include <stdint.h>
 
 struct property {
-	const char *name, *value; /* zero-terminated, in the arena; values keep their trailing white space, as in Java */
+	const char *name, *value; /* zero-terminated, in the arena; values keep their trailing white space, as
+				     in Java */
 	const char *file;         /* or "--override" */
 	uint32_t line;            /* from 1; 0 where there is none */
 };
@@ -33,10 +34,10 @@ enum properties_error {
 };
 
 /* Appends what `text` says. On an error *line tells where and nothing more is read. */
-enum properties_error properties_read(struct properties *p, struct arena *a, const char *file, struct slice text,
-	uint32_t *line);
-void properties_add(struct properties *p, struct arena *a, const char *name, const char *value, const char *file,
-	uint32_t line);
+enum properties_error properties_read(struct properties *p, struct arena *a, const char *file,
+	struct slice text, uint32_t *line);
+void properties_add(struct properties *p, struct arena *a, const char *name, const char *value,
+	const char *file, uint32_t line);
 /* The last one of that name, or NULL. */
 const struct property *properties_find(const struct properties *p, const char *name);
 void properties_free(struct properties *p);

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Makes the protocol code of its schemas.  gen.py OUTDIR SCHEMA...
 
-For each NAME.kmsg: NAME.kmsg.h and NAME.kmsg.c. For all together: kapi_table.h and kapi_table.c (what there is), and
-protocol.md (the manual). The notation is told in README. A file whose text would not change is not touched, so that
-nothing is compiled for nothing. Python 3.9, standard library only.
+For each NAME.kmsg: NAME.kmsg.h and NAME.kmsg.c. For all together: kapi_table.h and kapi_table.c (what there
+is), and protocol.md (the manual). The notation is told in README. A file whose text would not change is not
+touched, so that nothing is compiled for nothing. Python 3.9, standard library only.
 """
 import os
 import re
 import sys
 
 NEVER = 32767          # the first flexible version of a message that never is
-C_KEYWORDS = set("""auto bool break case char const continue default do double else enum extern float for goto if inline
-int long register return short signed sizeof static struct switch typedef union unsigned void volatile while""".split())
+C_KEYWORDS = set("""auto bool break case char const continue default do double else enum extern float for
+goto if inline int long register return short signed sizeof static struct switch typedef union unsigned void volatile
+while""".split())
 
 
 class Scalar:
@@ -302,8 +303,8 @@ class Parser:
     def heading(self, where, words):
         if words[0] in ("request", "response") and len(words) == 1:
             api = self.unit.api or die(where, "no api line before")
-            name = "%s_%s" % (api.name, words[0])
-            self.begin(Message(words[0], name, api.json + words[0].capitalize(), api.versions, api.flexible, False))
+            name, json = "%s_%s" % (api.name, words[0]), api.json + words[0].capitalize()
+            self.begin(Message(words[0], name, json, api.versions, api.flexible, False))
             setattr(api, words[0], self.message)
             return
         kind = words.pop(0)
@@ -327,7 +328,8 @@ class Parser:
                 die(where, "%s is not known" % word)
         if kind == "api":
             api = self.unit.api = Api(key, name, json, versions, flexible)
-            api.request_header_0, api.response_header_0 = bare.get("request_header"), bare.get("response_header")
+            api.request_header_0 = bare.get("request_header")
+            api.response_header_0 = bare.get("response_header")
         else:
             self.begin(Message(kind, name, json, versions, flexible, is_open))
 
@@ -375,8 +377,9 @@ def guarded(condition, lines):
     """Lines below an `if`, where there is a condition."""
     if not condition:
         return lines
-    brace = len(lines) > 1
-    return ["if (%s)%s" % (condition, " {" if brace else "")] + ["\t" + x for x in lines] + (["}"] if brace else [])
+    if len(lines) == 1:
+        return ["if (%s)" % condition, "\t" + lines[0]]
+    return ["if (%s) {" % condition] + ["\t" + x for x in lines] + ["}"]
 
 
 class Emitter:
@@ -397,8 +400,8 @@ class Emitter:
         return self.out
 
     def compared(self, s):
-        """Whether some field of this type is looked at for its default: a tagged one, to know whether to write it; one
-        that versions lack, to assert that nothing is lost."""
+        """Whether some field of this type is looked at for its default: a tagged one, to know whether to
+        write it; one that versions lack, to assert that nothing is lost."""
         for o in self.m.order():
             for f in o.fields:
                 if f.struct is not s or f.array:
@@ -424,7 +427,8 @@ class Emitter:
 
     def public(self, s, verb, cursor, target, body):
         m = self.m
-        limits = "%d, %d, %s" % (m.versions.lo, m.versions.hi, m.flexible if self.flexible_somewhere() else "INT16_MAX")
+        flexible = m.flexible if self.flexible_somewhere() else "INT16_MAX"
+        limits = "%d, %d, %s" % (m.versions.lo, m.versions.hi, flexible)
         before, after, result = [], [], "void"
         if verb == "decode":
             result = "int"
@@ -499,7 +503,8 @@ class Emitter:
             return ["%s = %s(d, &m->n_%s, sizeof *%s," % (x, self.nullable(f, "kdec", "array"), f.name, x),
                     "\t%s, %s);" % (self.least(f.struct), f.limit())] + self.loop("decode", "d", f)
         if f.array:
-            return ["%s = %s(d, &m->n_%s, %s);" % (x, self.nullable(f, "kdec", f.base + "s"), f.name, f.limit())]
+            read = self.nullable(f, "kdec", f.base + "s")
+            return ["%s = %s(d, &m->n_%s, %s);" % (x, read, f.name, f.limit())]
         if f.is_struct():
             if not f.null:
                 return [self.call("decode", "d", f.struct, "&" + x)]
@@ -558,13 +563,15 @@ class Emitter:
     def encode_value(self, f):
         x = "m->" + f.name
         if f.array and f.is_struct():
-            return ["%s(e, m->n_%s);" % (self.nullable(f, "kenc", "array"), f.name)] + self.loop("encode", "e", f)
+            count = "%s(e, m->n_%s);" % (self.nullable(f, "kenc", "array"), f.name)
+            return [count] + self.loop("encode", "e", f)
         if f.array:
             return ["%s(e, %s, m->n_%s);" % (self.nullable(f, "kenc", f.base + "s"), x, f.name)]
         if f.is_struct():
             if not f.null:
                 return [self.call("encode", "e", f.struct, "&" + x)]
-            return ["if (kenc_%s_struct(e, %s))" % ("nullable" if f.tag is None else "tagged", x), "\t" + self.call("encode", "e", f.struct, x)]
+            kind = "nullable" if f.tag is None else "tagged"
+            return ["if (kenc_%s_struct(e, %s))" % (kind, x), "\t" + self.call("encode", "e", f.struct, x)]
         if f.text():
             return ["%s(e, %s);" % (self.nullable(f, "kenc", f.base), x)]
         return ["kenc_%s(e, %s);" % (SCALARS[f.base].suffix, x)]
@@ -623,11 +630,13 @@ MADE = "/* Made by gen.py from schema/%s.kmsg. */"
 
 def header_text(unit):
     guard = "SAMSA_KMSG_%s_H" % unit.name.upper()
-    out = [MADE % unit.name, "#ifndef " + guard, "#define " + guard, "", '#include "broker/protocol/kmsg.h"', ""]
+    out = [MADE % unit.name, "#ifndef " + guard, "#define " + guard, ""]
+    out += ['#include "broker/protocol/kmsg.h"', ""]
     for m in unit.messages:
         for s in m.order():
             out += ["struct %s {" % s.cname]
-            out += ["\t%s%s" % (f.declaration(), " /* %s */" % f.comment if f.comment else "") for f in s.fields]
+            for f in s.fields:
+                out.append("\t" + f.declaration() + (" /* %s */" % f.comment if f.comment else ""))
             out += ["};", ""]
         out += ["/* %s, versions %s. */" % (m.json, m.versions),
                 "int %s_decode(struct kdec *d, int v, struct %s *m);" % (m.name, m.name),
@@ -637,7 +646,7 @@ def header_text(unit):
             if s is m.root or s.important():
                 out += ["void %s_defaults(struct %s *m);" % (s.cname, s.cname)]
         out.append("")
-    return "\n".join(out + ["#endif", ""])
+    return c_text(out + ["#endif"])
 
 
 def source_text(unit):
@@ -648,18 +657,30 @@ def source_text(unit):
                 out += ["void %s_defaults(struct %s *m)" % (s.cname, s.cname), "{",
                         "\t*m = (struct %s){ %s };" % (s.cname, s.initializer() or "0"), "}", ""]
         out += Emitter(m).emit()
-    return "\n".join(out).rstrip("\n") + "\n"
+    return c_text(out)
 
 
 def table_header(units):
-    out = ["/* Made by gen.py: the key of each API. */", "#ifndef SAMSA_KAPI_TABLE_H", "#define SAMSA_KAPI_TABLE_H", "",
-           "enum kapi_key {"]
+    out = ["/* Made by gen.py: the key of each API. */"]
+    out += ["#ifndef SAMSA_KAPI_TABLE_H", "#define SAMSA_KAPI_TABLE_H", "", "enum kapi_key {"]
     out += ["\tKAPI_%s = %d," % (a.name.upper(), a.key) for a in apis_of(units)]
-    return "\n".join(out + ["};", "", "#endif", ""])
+    return c_text(out + ["};", "", "#endif"])
 
 
 def apis_of(units):
     return sorted((u.api for u in units if u.api), key=lambda a: a.key)
+
+
+ANY = r"""/* The functions of a message, for those who do not care which it is. */
+#define ANY(name) \
+	static int name##_decode_any(struct kdec *d, int v, void *m) { return name##_decode(d, v, m); } \
+	static void name##_encode_any(struct kenc *e, int v, const void *m) { name##_encode(e, v, m); } \
+	static void name##_dump_any(struct kdump *k, int v, const void *m) { name##_dump(k, v, m); } \
+	static void name##_defaults_any(void *m) { name##_defaults(m); }
+#define ROW(label, what, name, lo, hi) \
+	{ label, what, lo, hi, sizeof(struct name), \
+	  name##_decode_any, name##_encode_any, name##_dump_any, name##_defaults_any }
+"""
 
 
 def table_source(units):
@@ -667,31 +688,24 @@ def table_source(units):
     index = {m.name: i for i, m in enumerate(messages)}
     out = ["/* Made by gen.py: every message and every API. */", '#include "broker/protocol/kapi.h"', ""]
     out += ['#include "%s.kmsg.h"' % u.name for u in units] + [""]
-    out += ["/* The functions of a message, for those who do not care which it is. */", "#define ANY(name) \\",
-            "\tstatic int name##_decode_any(struct kdec *d, int v, void *m) { return name##_decode(d, v, m); } \\",
-            "\tstatic void name##_encode_any(struct kenc *e, int v, const void *m) { name##_encode(e, v, m); } \\",
-            "\tstatic void name##_dump_any(struct kdump *k, int v, const void *m) { name##_dump(k, v, m); } \\",
-            "\tstatic void name##_defaults_any(void *m) { name##_defaults(m); }",
-            "#define ROW(label, what, name, lo, hi) \\",
-            "\t{ label, what, lo, hi, sizeof(struct name), name##_decode_any, name##_encode_any, name##_dump_any, \\",
-            "\t\tname##_defaults_any }", ""]
-    out += ["ANY(%s)" % m.name for m in messages] + ["", "const struct kmsg kmsgs[] = {"]
-    out += ['\tROW("%s", KMSG_%s, %s, %d, %d),' % (m.json, m.kind.upper(), m.name, m.versions.lo, m.versions.hi)
-            for m in messages]
+    out += ANY.split("\n") + ["ANY(%s)" % m.name for m in messages] + ["", "const struct kmsg kmsgs[] = {"]
+    for m in messages:
+        row = (m.json, m.kind.upper(), m.name, m.versions.lo, m.versions.hi)
+        out.append('\tROW("%s", KMSG_%s, %s, %d, %d),' % row)
     out += ["};", "const size_t kmsgs_count = countof(kmsgs);", "", "const struct kapi kapis[] = {"]
     for a in apis_of(units):
         bare = [r.hi if r else -1 for r in (a.request_header_0, a.response_header_0)]
         out.append('\t{ %d, "%s", %d, %d, %s, %d, %d, &kmsgs[%d], &kmsgs[%d] },' % (
             a.key, a.json, a.versions.lo, a.versions.hi, "INT16_MAX" if a.flexible == NEVER else a.flexible,
             bare[0], bare[1], index[a.request.name], index[a.response.name]))
-    return "\n".join(out + ["};", "const size_t kapis_count = countof(kapis);", ""])
+    return c_text(out + ["};", "const size_t kapis_count = countof(kapis);"])
 
 
 # ---- the manual ----
 
 def manual_text(units):
     out = ["# The protocol that Samsa speaks", "",
-           "Made from the schemas in broker/protocol/schema; the notation is explained in broker/protocol/README.", "",
+           "Made from the schemas in broker/protocol/schema; the README there explains the notation.", "",
            "| key | API | versions | flexible from |", "|---|---|---|---|"]
     for a in apis_of(units):
         out.append("| %d | [%s](#%s) | %s | %s |" % (a.key, a.json, a.json.lower(), a.versions,
@@ -702,6 +716,34 @@ def manual_text(units):
         body = u.lines[len(u.comment):] if u.api else u.lines
         out += ([" ".join(u.comment), ""] if u.api else []) + ["```"] + body + ["```"]
     return "\n".join(out + [""])
+
+
+WIDTH = 110
+
+
+def width(line):
+    return len(line.expandtabs(8))
+
+
+def wrapped(line):
+    """A line of C in as many lines as it needs: broken behind a comma or before an operator, or else behind a
+    bracket. What is in quotes is left whole."""
+    out, more = [], re.match(r"\t*", line).group() + "\t"
+    while width(line) > WIDTH:
+        for breaks in (r", | (?=&& |\|\| |: |\+ )", r"\((?=\w)|\{ "):
+            at = [m.end() for m in re.finditer(breaks, line) if width(line[:m.end()]) <= WIDTH
+                  and line[:m.start()].strip() and line.count('"', 0, m.start()) % 2 == 0]
+            if at:
+                break
+        else:
+            break
+        out.append(line[:at[-1]].rstrip())
+        line = more + line[at[-1]:].lstrip()
+    return out + [line]
+
+
+def c_text(lines):
+    return "\n".join(part for line in lines for part in wrapped(line)).rstrip("\n") + "\n"
 
 
 def write(path, text):

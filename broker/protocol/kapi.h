@@ -1,4 +1,4 @@
-/* kapi.h - what messages and APIs there are, as data: for dispatch, tools and tests. The tables are generated. */
+/* kapi.h - what messages and APIs there are, as data. The tables are generated. */
 #ifndef SAMSA_PROTOCOL_KAPI_H
 #define SAMSA_PROTOCOL_KAPI_H
 
@@ -22,7 +22,7 @@ struct kmsg {
 struct kapi {
 	int16_t key;
 	const char *name;        /* Kafka's: "Fetch" */
-	int16_t min, max;        /* versions whose bytes are known; which ones are served is decided in api/ */
+	int16_t min, max;        /* versions whose bytes are known; api/ decides which are served */
 	int16_t first_flexible;  /* INT16_MAX: never */
 	int16_t bare_request;    /* the last version with request header v0, or -1 */
 	int16_t bare_response;   /* the last version that has response header v0 though flexible, or -1 */
@@ -39,7 +39,7 @@ const struct kapi *kapi_find(int key);
 /* By Kafka's name; NULL when there is none. */
 const struct kmsg *kmsg_find(const char *name);
 
-/* Which header goes before the message. They hold for versions above `max` too, which ApiVersions must answer. */
+/* Which header goes before the message; also for versions above `max`, which ApiVersions must answer. */
 int kapi_request_header(const struct kapi *api, int version);
 int kapi_response_header(const struct kapi *api, int version);
 

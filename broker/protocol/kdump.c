@@ -127,7 +127,8 @@ void kdump_uuid(struct kdump *k, const char *name, struct uuid x)
 static unsigned utf8_width(const uint8_t *s, size_t n)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned width = s[0] < 0x80 ? 1 : s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf8 ? 4 : 0;
+	static const uint8_t widths[] = { 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 3, 4 };
+	unsigned width = s[0] < 0xf8 ? widths[s[0] >> 4] : 0;
 	if (width == 0 || width > n)
 		return 0;
 	uint32_t c = width == 1 ? s[0] : s[0] & (0xffu >> (width + 1));

@@ -2,8 +2,9 @@
  *
  *	chain:  [link] [link] ... | piece:  linked already | from ... at | room ... end
  *
- * A buffer that fills up becomes a link and another is begun, so nothing written is copied; only the content of an
- * open tag moves along, because its length has yet to be put before it. Without a chain all of it moves.
+ * A buffer that fills up becomes a link and another is begun, so nothing written is copied; only the content
+ * of an open tag moves along, because its length has yet to be put before it. Without a chain all of it
+ * moves.
  */
 #include "broker/protocol/kmsg.h"
 

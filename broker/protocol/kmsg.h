@@ -1,10 +1,10 @@
 /* kmsg.h - what the generated message code stands on: a cursor that reads, a writer, and a dump.
  *
- * The messages themselves are written in schema/NAME.kmsg; gen.py makes NAME.kmsg.h and NAME.kmsg.c of each. For a
- * message X there are
+ * The messages themselves are written in schema/NAME.kmsg; gen.py makes NAME.kmsg.h and NAME.kmsg.c of each.
+ * For a message X there are
  *	struct X            every field of every version; see README for how C sees each type
- *	X_decode(d, v, m)   0 or an enum kdec_error; slices live as long as the frame, arrays in the arena of `d`
- *	X_encode(e, v, m)   asserts that no field is set that version `v` lacks, unless the schema calls it ignorable
+ *	X_decode(d, v, m)   0 or an enum kdec_error; slices live as long as the frame, arrays in the arena
+ *	X_encode(e, v, m)   asserts that no field is set that the version lacks, but those called ignorable
  *	X_dump(k, v, m)     the JSON that Kafka's own converter prints
  *	X_defaults(m)       zero, but for the fields whose default is another
  * Nothing here is shared between cores.
@@ -58,9 +58,8 @@ enum kdec_error {
 
 const char *kdec_error_text(int error);
 
-/* ---- reading ----
- * After an error the cursor stands at its end: whatever is read yields zero, empty or null. So the generated code
- * has no error branches, and X_decode() asks once. */
+/* Reading. After an error the cursor stands at its end: whatever is read yields zero, empty or
+ * null. So the generated code has no error branches, and X_decode() asks once. */
 struct kdec {
 	const uint8_t *p, *end;
 	struct arena *arena; /* for arrays and structs that may be null */
@@ -146,8 +145,9 @@ struct slice kdec_nullable_bytes(struct kdec *d);
 struct krecords kdec_records(struct kdec *d);
 struct krecords kdec_nullable_records(struct kdec *d);
 
-/* Zeroed room for `*ret_n` elements, each of `size` bytes here and of at least `least` bytes in the frame: a count
- * that the rest of the frame cannot hold is refused before the arena is asked. A null array has n == -1. */
+/* Zeroed room for `*ret_n` elements, each of `size` bytes here and of at least `least` bytes in the frame: a
+ * count that the rest of the frame cannot hold is refused before the arena is asked. A null array has n ==
+ * -1. */
 void *kdec_array(struct kdec *d, int32_t *ret_n, size_t size, uint32_t least, uint32_t max);
 void *kdec_nullable_array(struct kdec *d, int32_t *ret_n, size_t size, uint32_t least, uint32_t max);
 /* Zeroed room for a struct. One that may be null has a byte before it, -1 or 1; in a tagged field 0 or 1. */
@@ -172,10 +172,9 @@ bool kdec_begin(struct kdec *d, int version, int min, int max, int first_flexibl
 /* `open`: other bytes may follow, as after a header. */
 int kdec_end(struct kdec *d, bool open);
 
-/* ---- writing ----
- * Appends to buffers that grow, up to `max` bytes in all; past it, and without memory, the writer drops what it is
- * given and kenc_finish() says so. With a chain, buffers become links as they fill, and records are links of their
- * own; without one, everything is one buffer. */
+/* Writing. Appends to buffers that grow, up to `max` bytes in all; past it, and without memory, the
+ * writer drops what it is given and kenc_finish() says so. With a chain, buffers become links as they fill,
+ * and records are links of their own; without one, everything is one buffer. */
 struct kenc {
 	uint8_t *at, *end;     /* where the next byte goes; end of the room in `piece` */
 	uint8_t *from;         /* first byte not yet in the chain */
@@ -291,10 +290,9 @@ void kenc_tag_end(struct kenc *e, size_t begin);
 
 void kenc_begin(struct kenc *e, int version, int min, int max, int first_flexible);
 
-/* ---- dump ----
- * JSON text for logs and tools. As Kafka's converter: bytes in base64, uuids in base64url, records by size unless
- * `whole_records`, tagged fields left out at their default. Fields that the schema calls secret are shown only with
- * `secrets`. */
+/* Dump. JSON text for logs and tools. As Kafka's converter: bytes in base64, uuids in base64url,
+ * records by size unless `whole_records`, tagged fields left out at their default. Fields that the schema
+ * calls secret are shown only with `secrets`. */
 struct kdump {
 	char *text; /* zero-terminated */
 	size_t n, room;

@@ -12,7 +12,7 @@ enum {
 	HEAD_BYTES = 2,
 	LARGEST_MESSAGE = 1024,   /* bytes of the largest struct; asserted */
 	ARENA_CAP = 64 << 20,
-	MEMORY_PER_BYTE = 256,    /* no struct is so many times larger in memory than it is least in a frame */
+	MEMORY_PER_BYTE = 256,    /* no struct is so many times larger than it is least in a frame */
 	MEMORY_AT_LEAST = 1024,   /* structs that are there though absent */
 	ENCODED_MAX = 16 << 20,
 };

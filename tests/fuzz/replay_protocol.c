@@ -1,6 +1,6 @@
 /* replay_protocol.c - fuzz_protocol without libFuzzer.
  *
- *	replay_protocol                 every message of tests/golden, as it is and damaged in many ways; always the same
+ *	replay_protocol                 every message of tests/golden, as it is and damaged; always the same
  *	replay_protocol FILE...         inputs that libFuzzer kept
  *	replay_protocol --seeds DIR     writes the golden messages as inputs for libFuzzer to start from
  */
@@ -29,9 +29,13 @@ static void damage(uint8_t *bytes, uint32_t n, uint32_t *state)
 	static const uint8_t edges[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
 	for (uint32_t left = 1 + next_number(state) % 4; left > 0; left--) {
 		uint8_t *at = bytes + next_number(state) % n;
-		uint32_t how = next_number(state);
-		*at = how % 3 == 0 ? (uint8_t)(how >> 8) : how % 3 == 1 ? edges[(how >> 8) % countof(edges)]
-		                                                        : *at ^ (uint8_t)(1u << (how >> 8) % 8);
+		uint32_t how = next_number(state) % 3, number = next_number(state);
+		if (how == 0)
+			*at = (uint8_t)number;
+		else if (how == 1)
+			*at = edges[number % countof(edges)];
+		else
+			*at ^= (uint8_t)(1u << number % 8);
 	}
 }
 

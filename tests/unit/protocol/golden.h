@@ -1,4 +1,5 @@
-/* golden.h - reads tables that Apache Kafka made: tab-separated, a heading in the first line, perhaps under zstd. */
+/* golden.h - reads tables that Apache Kafka made: tab-separated, a heading in the first line, perhaps under
+ * zstd. */
 #ifndef SAMSA_TESTS_GOLDEN_H
 #define SAMSA_TESTS_GOLDEN_H
 

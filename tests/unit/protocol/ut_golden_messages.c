@@ -1,5 +1,5 @@
-/* Every message as Apache Kafka 3.9.2 wrote it (tests/golden/messages), and what clients and brokers said to each other
- * (tests/golden/wire): read, written again, and shown as JSON. */
+/* Every message as Apache Kafka 3.9.2 wrote it (tests/golden/messages), and what clients and brokers said to
+ * each other (tests/golden/wire): read, written again, and shown as JSON. */
 #include "broker/protocol/kapi.h"
 #include "headers.kmsg.h"
 #include "tests/unit/protocol/golden.h"
@@ -213,7 +213,8 @@ static void bytes_behind_the_last_field_are_refused(void)
 	bench_close(&b);
 }
 
-/* Any byte may lie. What is then believed must stay in proportion, and what is accepted must still be a message. */
+/* Any byte may lie. What is then believed must stay in proportion, and what is accepted must still be a
+ * message. */
 static void check_lies(struct bench *b, const struct vector *x)
 {
 	static const uint8_t lies[] = { 0x00, 0x7f, 0x80, 0xff };
@@ -275,8 +276,8 @@ static void check_part(struct kdec *d, const struct vector *x, void *m)
 	again_free(&a);
 }
 
-/* A version that the broker does not know is an ApiVersions: its request is not read further than the header, and its
- * answer is in version 0. */
+/* A version that the broker does not know is an ApiVersions: its request is not read further than the
+ * header, and its answer is in version 0. */
 static void check_frame(struct bench *b)
 {
 	char **column = b->table.column;
@@ -287,7 +288,8 @@ static void check_frame(struct bench *b)
 	struct vector header = { .name = "header", .label = column[0], .json = column[10] };
 	header.kmsg = kmsg_find(request ? "RequestHeader" : "ResponseHeader");
 	header.version = request ? kapi_request_header(api, version) : kapi_response_header(api, version);
-	struct vector body = { .name = api->name, .label = column[0], .json = column[11], .version = version };
+	struct vector body = { .name = api->name, .label = column[0], .json = column[11] };
+	body.version = version;
 	body.kmsg = request ? api->request : api->response;
 	uint32_t n;
 	uint8_t *frame = golden_bytes(column[9], &n);

@@ -1,4 +1,5 @@
-/* The runtime below the generated messages: what it refuses, what it asks memory for, and the links it makes. */
+/* The runtime below the generated messages: what it refuses, what it asks memory for, and the links it
+ * makes. */
 #include "broker/protocol/kapi.h"
 #include "alter_user_scram_credentials.kmsg.h"
 #include "create_topics.kmsg.h"
@@ -130,7 +131,8 @@ static void tags_are_read_as_kafka_reads_them(void)
 	CU_ASSERT_EQUAL(try_fetch(FRAME(FETCH_12, 0), 12, &m), KDEC_OK);
 	CU_ASSERT_PTR_NULL(m.cluster_id.p);
 	/* An unknown one before a known one, and the known one twice: the last counts. */
-	CU_ASSERT_EQUAL(try_fetch(FRAME(FETCH_12, 3, 9, 2, 7, 7, 0, 2, 2, 'a', 0, 2, 2, 'b'), 12, &m), KDEC_OK);
+	struct slice twice = FRAME(FETCH_12, 3, 9, 2, 7, 7, 0, 2, 2, 'a', 0, 2, 2, 'b');
+	CU_ASSERT_EQUAL(try_fetch(twice, 12, &m), KDEC_OK);
 	CU_ASSERT_TRUE(slice_is(m.cluster_id, "b"));
 	/* A length that is not that of the content. */
 	CU_ASSERT_EQUAL(try_fetch(FRAME(FETCH_12, 1, 0, 3, 2, 'a', 0), 12, &m), KDEC_TAG);
@@ -138,8 +140,10 @@ static void tags_are_read_as_kafka_reads_them(void)
 	CU_ASSERT_EQUAL(try_fetch(FRAME(FETCH_12, 1, 9, 4, 1, 2), 12, &m), KDEC_SHORT);
 	CU_ASSERT_EQUAL(try_fetch(FRAME(FETCH_12, 0xff, 0xff, 0xff, 0xff, 0x0f), 12, &m), KDEC_SHORT);
 	/* replica_state came with v15. */
-	CU_ASSERT_EQUAL(try_fetch(FRAME(FETCH_12, 1, 1, 13, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0), 12, &m), KDEC_TAG);
-	CU_ASSERT_EQUAL(try_fetch(FRAME(FETCH_15, 1, 1, 13, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0), 15, &m), KDEC_OK);
+	struct slice early = FRAME(FETCH_12, 1, 1, 13, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0);
+	struct slice right = FRAME(FETCH_15, 1, 1, 13, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0);
+	CU_ASSERT_EQUAL(try_fetch(early, 12, &m), KDEC_TAG);
+	CU_ASSERT_EQUAL(try_fetch(right, 15, &m), KDEC_OK);
 	CU_ASSERT_EQUAL(m.replica_state.replica_id, 7);
 	CU_ASSERT_EQUAL(m.replica_state.replica_epoch, 9);
 }
@@ -190,7 +194,8 @@ static void records_are_links_between_small_pieces(void)
 	partitions[0].records.links = &from_file;
 	partitions[1].records.links = &from_memory;
 	partitions[2].records.bytes = SLICE_LIT("slice");
-	struct fetch_response_topic topic = { .topic = SLICE_LIT("t"), .partitions = partitions, .n_partitions = 3 };
+	struct fetch_response_topic topic = { .topic = SLICE_LIT("t"), .n_partitions = 3 };
+	topic.partitions = partitions;
 	struct fetch_response m = { .responses = &topic, .n_responses = 1 };
 	struct kenc e;
 	kenc_init(&e, &out, CAP);
@@ -254,8 +259,10 @@ static void a_tag_may_be_longer_than_a_buffer(void)
 {
 	enum { NODES = 9000 };
 	struct produce_response_node_endpoint *nodes = mem_zalloc(NODES * sizeof *nodes);
-	for (int i = 0; i < NODES; i++)
-		nodes[i] = (struct produce_response_node_endpoint){ .node_id = i, .host = SLICE_LIT("host.example") };
+	for (int i = 0; i < NODES; i++) {
+		nodes[i].node_id = i;
+		nodes[i].host = SLICE_LIT("host.example");
+	}
 	struct produce_response m = { .node_endpoints = nodes, .n_node_endpoints = NODES };
 	struct chain out;
 	struct kenc e;
@@ -369,7 +376,8 @@ static void a_dump_is_json_whatever_the_bytes(void)
 	kdump_uuid(&k, "e", (struct uuid){ { 0 } });
 	kdump_end(&k);
 	CU_ASSERT_STRING_EQUAL(k.text, "{\"a\":\"q\\\"\\\\\\u0001\uFFFD\uFFFD\uFFFD\uFFFD\u00e9\",\"b\":2.0,"
-	                               "\"c\":\"-Infinity\",\"d\":\"YWI=\",\"e\":\"AAAAAAAAAAAAAAAAAAAAAA\"}");
+	                               "\"c\":\"-Infinity\",\"d\":\"YWI=\","
+	                               "\"e\":\"AAAAAAAAAAAAAAAAAAAAAA\"}");
 	kdump_free(&k);
 }
 
@@ -386,8 +394,11 @@ static void a_dump_has_a_max(void)
 
 static void secrets_are_not_shown(void)
 {
-	struct alter_user_scram_credentials_request_upsertion u = { .name = SLICE_LIT("joe"), .salt = SLICE_LIT("salt"),
-		.salted_password = SLICE_LIT("password") };
+	struct alter_user_scram_credentials_request_upsertion u = {
+		.name = SLICE_LIT("joe"),
+		.salt = SLICE_LIT("salt"),
+		.salted_password = SLICE_LIT("password"),
+	};
 	struct alter_user_scram_credentials_request m = { .upsertions = &u, .n_upsertions = 1 };
 	struct kdump k;
 	kdump_init(&k, 1000);

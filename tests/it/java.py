@@ -1,0 +1,108 @@
+"""Kafka's Java commands, run in one JVM for each version (tests/peers/Serve.java), since each JVM costs seconds."""
+import functools
+import os
+import subprocess
+import threading
+
+PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers", "peer")
+JVM = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+       "-Dorg.slf4j.simpleLogger.defaultLogLevel=" + os.environ.get("LOG", "warn")]
+
+
+@functools.cache
+def peer(*words):
+    done = subprocess.run((PEER,) + words, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()
+
+
+KAFKA, NEWEST = peer("versions").split()
+
+
+class Failed(AssertionError):
+    """A command ended with a status other than the expected one."""
+
+
+class Server:
+    """The JVM of one version; started by its first command, anew after one that ran out of time."""
+
+    def __init__(self, version):
+        self.version, self.process = version, None
+
+    def start(self):
+        self.process = subprocess.Popen(JVM + ["-cp", peer("classes", self.version), "Serve"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def run(self, name, words, stdin, timeout):
+        if not self.process or self.process.poll() is not None:
+            self.start()
+        line = "\x1f".join([stdin or "-", peer("class", self.version, name)] + [str(w) for w in words])
+        watch = threading.Timer(timeout, self.process.kill)
+        watch.start()
+        try:
+            self.process.stdin.write(line.encode() + b"\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+            if not answer:
+                raise Failed(f"{name} {' '.join(map(str, words))}: no end within {timeout} s")
+            status, length = map(int, answer.split())
+            return status, self.process.stdout.read(length).decode()
+        finally:
+            watch.cancel()
+
+
+SERVERS = {}
+
+
+def tool(name, *words, version=KAFKA, stdin=None, timeout=60, status=0):
+    """Runs one of Kafka's commands (or a class of tests/peers) and gives back what it printed.
+    stdin is a file's path; status what it must end with, None for any."""
+    server = SERVERS.setdefault(version, Server(version))
+    ended, said = server.run(name, words, stdin, timeout)
+    print(f"$ {name} {' '.join(map(str, words))}\n{said}", end="")
+    if status is not None and ended != status:
+        raise Failed(f"{name} {' '.join(map(str, words))} ended with {ended}:\n{said}")
+    return said
+
+
+def stop_all():
+    for server in SERVERS.values():
+        server.stop()
+
+
+class Load:
+    """tests/peers/Load.java beside the test: numbered records, and what became of each."""
+
+    def __init__(self, config_file, topic, partitions, per_second, log):
+        self.log = log
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen(
+                JVM + ["-cp", peer("classes", KAFKA), "Load", config_file, topic, str(partitions), str(per_second)],
+                stdin=subprocess.PIPE, stdout=out, stderr=open(log + ".err", "wb"))
+
+    def finish(self, timeout=150):
+        """Ends the load; sets acked {(partition, number): offset}, lost [line], sent, pause_ms."""
+        self.process.stdin.close()
+        self.process.wait(timeout)
+        self.acked, self.lost = {}, []
+        with open(self.log) as lines:
+            for line in lines:
+                word, *rest = line.split(maxsplit=3)
+                if word == "ack":
+                    partition, number, offset = map(int, rest)
+                    self.acked[partition, number] = offset
+                elif word == "lost":
+                    self.lost.append(line.strip())
+                elif word == "sent":
+                    self.sent, self.pause_ms = int(rest[0]), int(rest[2])
+        assert self.process.returncode == 0, f"the load ended with {self.process.returncode}, see {self.log}.err"
+        return self
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
