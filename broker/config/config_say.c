@@ -3,6 +3,8 @@
 #include "broker/base/must.h"
 #include "broker/config/check_priv.h"
 
+#include <stdio.h>
+
 static const char logger[] = "kafka.server.KafkaConfig";
 
 void config_log_problems(const struct problems *problems)
@@ -33,6 +35,15 @@ void config_report_unhonoured(const struct config *c)
 	}
 }
 
+static void log_list(const struct config *c, const struct config_desc *d)
+{
+	struct config_list list = config_value_of(c, (enum config_key)(d - config_descs)).list;
+	char text[LOG_SAFE_BYTES] = "";
+	for (size_t i = 0, at = 0; i < list.n && at < sizeof text; i++)
+		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i ? ", " : "", list.v[i]);
+	log_info(logger, "\t%s = [%s]", d->name, log_safe(slice_str(text)).s);
+}
+
 /* As Kafka prints a parsed value: lists in brackets, passwords hidden. */
 static void log_value(const struct config *c, enum config_key key)
 {
@@ -42,9 +53,10 @@ static void log_value(const struct config *c, enum config_key key)
 		log_info(logger, "\t%s = null", d->name);
 	else if (d->type == CONFIG_PASSWORD)
 		log_info(logger, "\t%s = [hidden]", d->name);
+	else if (d->type != CONFIG_LIST)
+		log_info(logger, "\t%s = %s", d->name, log_safe(slice_str(text)).s);
 	else
-		log_info(logger, d->type == CONFIG_LIST ? "\t%s = [%s]" : "\t%s = %s", d->name,
-			log_safe(slice_str(text)).s);
+		log_list(c, d);
 }
 
 void config_log_values(const struct config *c)

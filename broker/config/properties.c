@@ -244,7 +244,7 @@ static enum properties_error read_line(struct properties *p, struct arena *a, co
 	if (e)
 		return e;
 	one.value = arena_strdup(a, slice_str(scratch));
-	if (!one.name || !one.value)
+	if (!one.name || !one.value || p->n >= PROPERTIES_MAX)
 		return PROPERTIES_TOO_LARGE;
 	append(p, &one);
 	return PROPERTIES_OK;
@@ -298,7 +298,7 @@ const char *properties_error_text(enum properties_error e)
 	case PROPERTIES_NUL:
 		return "a zero byte cannot be part of a setting; is this a properties file?";
 	case PROPERTIES_TOO_LARGE:
-		return "the file is too large";
+		return "the file has too many settings";
 	case PROPERTIES_OK:
 	default:
 		return "no error";

@@ -13,6 +13,8 @@
 
 #include <stdint.h>
 
+enum { PROPERTIES_MAX = 10000 }; /* settings in one file */
+
 struct property {
 	const char *name, *value; /* zero-terminated, in the arena; values keep their trailing white space, as
 				     in Java */
@@ -30,7 +32,7 @@ enum properties_error {
 	PROPERTIES_OK,
 	PROPERTIES_BAD_ESCAPE, /* \u without four hexadecimal digits */
 	PROPERTIES_NUL,        /* a zero byte, plain or escaped */
-	PROPERTIES_TOO_LARGE,  /* the arena is full */
+	PROPERTIES_TOO_LARGE,  /* more than PROPERTIES_MAX, or the arena is full */
 };
 
 /* Appends what `text` says. On an error *line tells where and nothing more is read. */

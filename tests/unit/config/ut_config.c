@@ -260,6 +260,28 @@ static void shipped_file_is_fine(void)
 	free(text);
 }
 
+/* So do the samples for TLS, added to it. */
+static void shipped_samples_are_fine(void)
+{
+	static const char *const samples[] = { "etc/ssl/server-pem.properties",
+		"etc/ssl/server-pkcs12.properties" };
+	for (size_t i = 0; i < countof(samples); i++) {
+		size_t n;
+		char *text = golden_read("etc/server.properties", &n), *more = golden_read(samples[i], &n);
+		char *both = mem_printf("%s\n%s", text, more);
+		struct config *c = load(both, NULL, 0);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+		CU_ASSERT_EQUAL(problems.warnings, 0);
+		CU_ASSERT_TRUE(listener_is_tls(&c->listening.v[1]));
+		CU_ASSERT_STRING_EQUAL(c->listening.v[1].config->ssl_client_auth, "required");
+		CU_ASSERT_PTR_NOT_NULL(c->listening.v[1].config->ssl_keystore_location);
+		done(c);
+		free(both);
+		free(more);
+		free(text);
+	}
+}
+
 static const struct ut_case cases[] = {
 	UT(defaults_are_typed),
 	UT(nulls_fall_back),
@@ -272,6 +294,7 @@ static const struct ut_case cases[] = {
 	UT(reads_ip_limits),
 	UT(overlays_win),
 	UT(shipped_file_is_fine),
+	UT(shipped_samples_are_fine),
 };
 
 int main(void)

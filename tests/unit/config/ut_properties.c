@@ -8,7 +8,7 @@ static struct properties props;
 
 static enum properties_error read_text(const char *text, size_t n, uint32_t *line)
 {
-	arena_init(&arena, 1 << 20);
+	arena_init(&arena, 8 << 20);
 	props = (struct properties){ 0 };
 	return properties_read(&props, &arena, "f", slice_of(text, n), line);
 }
@@ -135,6 +135,20 @@ static void stops_at_its_memory(void)
 	done();
 }
 
+static void stops_at_its_limit(void)
+{
+	enum { LINES = PROPERTIES_MAX + 5 };
+	char *text = mem_alloc(LINES * 2 + 1);
+	uint32_t line;
+	for (int i = 0; i < LINES; i++)
+		memcpy(text + i * 2, "a\n", 2);
+	CU_ASSERT_EQUAL(read_text(text, LINES * 2, &line), PROPERTIES_TOO_LARGE);
+	CU_ASSERT_EQUAL(props.n, PROPERTIES_MAX);
+	CU_ASSERT_EQUAL(line, PROPERTIES_MAX + 1);
+	done();
+	free(text);
+}
+
 static const struct ut_case cases[] = {
 	UT(reads_as_java_does),
 	UT(tells_lines),
@@ -142,6 +156,7 @@ static const struct ut_case cases[] = {
 	UT(refuses_what_is_no_text),
 	UT(reads_every_prefix),
 	UT(stops_at_its_memory),
+	UT(stops_at_its_limit),
 };
 
 int main(void)
