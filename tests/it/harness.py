@@ -235,6 +235,12 @@ class Broker:
         return self.tool("topics", "--create", "--topic", topic, "--partitions", partitions,
                          "--replication-factor", 1, *words)
 
+    def offset(self, topic, partition=0, when="latest"):
+        """What kafka-get-offsets says; None as long as the broker does not serve that partition."""
+        of = f"{topic}:{partition}"
+        said = self.tool("get-offsets", "--topic-partitions", of, "--time", when, status=None)
+        return int(said.split(":")[2]) if said.startswith(of + ":") else None
+
 
 class Cluster:
     """Brokers on one ZooKeeper. `with` ends them all."""
