@@ -62,7 +62,8 @@ static void got_data(int rc, const char *value, int n, const struct Stat *stat, 
 	if (rc == ZOK) {
 		r->stat = stat_of(stat);
 		if (value && n >= 0) {
-			r->memory = mem_dup(value, (size_t)n + 1); /* the library ends it with a zero */
+			r->memory = mem_alloc((size_t)n + 1);
+			memcpy(r->memory, value, (size_t)n);
 			r->data = slice_of(r->memory, (size_t)n);
 		}
 	}
