@@ -87,7 +87,9 @@ struct log_wait {
 	struct list link;
 	void (*done)(struct log_wait *w);
 	int error;
-	int64_t offset; /* private */
+	/* private */
+	int64_t offset;
+	bool fully;
 };
 
 /* Refuses what comes from now on, writes what is queued, waits for what is in flight, then the log has no

@@ -1,0 +1,221 @@
+/* log_priv.h - a log from within: who may touch what, and what one file of it asks of another.
+ *
+ *	log.c		attach, detach, where it stands, failure
+ *	append.c	checks, offsets, the queue of a turn and its one write
+ *	flush.c		fsync on a helper, durable acknowledgements, the recovery point
+ *	roll.c		new segments; retention
+ *	read.c		ranges, on the core or by a helper; look-up by time
+ *	change.c	truncation on a helper
+ *	open.c		a directory becomes a log: sweep.c, recover.c
+ *	state.c		producer state: snapshots and replay; used by recovery and truncation
+ *	close.c		the ends of a log
+ *
+ * States:
+ *
+ *	LOOSE --attach--> HOME --truncate--> CHANGING --done--> HOME --detach, all quiet--> LOOSE
+ *
+ *	LOOSE		no reactor; whoever opens or closes it has it
+ *	HOME		its core has all of it
+ *	CHANGING	a helper has segments and producers; the core keeps the numbers (start, end, ...)
+ *
+ * One background task at a time, flush or change, so that they need not know of each other.
+ */
+#ifndef SAMSA_STORAGE_LOG_PRIV_H
+#define SAMSA_STORAGE_LOG_PRIV_H
+
+#include "broker/config/topic_config.h"
+#include "broker/storage/epoch.h"
+#include "broker/storage/file.h"
+#include "broker/storage/log.h"
+#include "broker/storage/producer.h"
+#include "broker/storage/segment.h"
+
+#define LOGGER_LOG "kafka.log.UnifiedLog"
+
+enum {
+	LOG_RECENT_BATCHES = 32,  /* whose positions are remembered */
+	LOG_WRITE_IOVS = 256,     /* batches of one write */
+	LOG_FLUSH_SEGMENTS = 4,   /* of one round of a flush; more go in further rounds */
+	LOG_IDLE_CHECK_MS = 30000, /* files not used between two checks are closed */
+};
+
+enum log_state { LOG_LOOSE, LOG_HOME, LOG_CHANGING };
+
+struct recent {
+	int64_t base_offset, last_offset;
+	int64_t position;
+	uint32_t n;
+};
+
+/* A segment's part of a flush. */
+struct flush_item {
+	struct segment_files *files; /* held; NULL: by name */
+	int64_t base;
+	bool sealed;                 /* its indexes, too */
+	bool has_next;
+	int64_t next_base;           /* whose snapshot was taken when it was sealed */
+};
+
+struct log_flush {
+	struct job job;
+	struct log *log;
+	const char *dir;
+	int64_t upto;
+	bool sync_dir;
+	char *epochs;     /* text to write, or NULL */
+	size_t epochs_n;
+	struct uuid topic_id; /* to write, or zero */
+	uint32_t n;
+	int error;
+	struct flush_item items[LOG_FLUSH_SEGMENTS];
+};
+
+/* Files renamed to .deleted that wait for their end. */
+struct log_deletion {
+	unsigned magic;
+#define LOG_DELETION_MAGIC 0x4c44454cU
+	struct list link;
+	struct timer timer;
+	struct job job;
+	struct log *log;
+	const char *dir;
+	uint32_t n;
+	int64_t bases[];
+};
+
+struct log {
+	unsigned magic;
+#define LOG_MAGIC 0x4c4f4731U
+	enum log_state state;
+	struct reactor *home;
+	struct log_owner *owner;
+	char *dir;
+	const struct topic_config *config;
+
+	/* The numbers. */
+	int64_t start, end, next;       /* next: of the next append; end follows when the turn is written */
+	int64_t recovery_point, high_watermark;
+	int64_t first_unstable;         /* of producers; kept here because a change has these */
+	uint64_t bytes;                 /* of all .log files */
+	int error;                      /* that took it offline */
+	bool told_owner;
+
+	struct segment **segments;      /* by base; the last is the active one */
+	uint32_t n_segments, room_segments;
+	struct producers *producers;
+	int64_t producer_expiration_ms;
+	int64_t snapshot_offset;        /* of the newest snapshot; -1 none */
+	struct epochs epochs;
+	struct uuid topic_id;
+	bool topic_id_dirty;            /* not in partition.metadata yet */
+
+	/* Appends: queue -> (written) settled -> (where durable) unflushed -> done. */
+	struct list queue, settled, unflushed;
+	int64_t queued_bytes;
+	struct deferred turn;
+	struct recent *recent;          /* ring, of the active segment; NULL before an append */
+	uint32_t recent_n, recent_first;
+
+	/* Background. */
+	bool busy;                      /* a flush or a change is on a helper */
+	bool dir_dirty;                 /* files were made since the directory was flushed */
+	int64_t flush_wanted;           /* flush up to here */
+	int64_t flush_time_ns;          /* when everything was flushed last */
+	struct list flush_waiters, changes;
+	struct log_flush *flush;        /* made at the first one */
+	struct log_wait *leaving;
+	uint32_t reads;                 /* on helpers */
+	uint32_t generation;            /* of the file positions: a change makes those of before worthless */
+	struct list deletions;
+	uint32_t unlinks;               /* on helpers */
+	struct timer idle;
+};
+
+static inline struct segment *log_active(const struct log *log)
+{
+	must(log->n_segments > 0);
+	return log->segments[log->n_segments - 1];
+}
+
+static inline bool log_is(const struct log *log)
+{
+	return log && log->magic == LOG_MAGIC;
+}
+
+/* The last part of the directory's path: <topic>-<partition>. */
+const char *log_name(const struct log *log);
+/* Asserts that the caller is on the log's core. */
+void log_must_be_home(const struct log *log);
+/* Neither is for others than open and close. */
+struct log *log_new(const struct log_open *op);
+void log_free(struct log **log);
+/* Why appends and reads are refused, or NONE. */
+enum kerr log_refuses(const struct log *log);
+/* A write failed: offline for good. Tells the owner later in this turn. */
+void log_fail(struct log *log, int error, const char *what);
+/* After anything that may have let a background task, a change or the leaving begin. */
+void log_go_on(struct log *log);
+
+void log_add_segment(struct log *log, struct segment *s);
+/* Takes the first `n` (or all behind the first `keep`) segments out of the row without freeing them. */
+void log_forget_segments(struct log *log, uint32_t from, uint32_t n);
+/* The segment that holds `offset`: the last with base <= offset; n_segments when it is before the first. */
+uint32_t log_segment_at(const struct log *log, int64_t offset);
+/* Where the segment ends: the base of the next or the log's end. */
+int64_t log_segment_end(const struct log *log, uint32_t i);
+void log_note_unstable(struct log *log);
+/* A segment is used: it is closed again when it is not for some time. */
+void log_watch_idle(struct log *log);
+
+/* append.c */
+/* Writes the queue; where it fails the log does. */
+void log_write_queue(struct log *log);
+/* The end of a turn: writes, answers, begins what waits in the background. */
+void log_turn(struct reactor *here, struct deferred *d);
+/* Answers them all. Nothing of the log may be relied on afterwards but the log itself. */
+void log_answer(struct list *ops, enum kerr error);
+void log_wake(struct list *waits, int error);
+void log_forget_recent(struct log *log);
+/* The batch that holds `offset`, or the next, if it is one of the last appended. */
+bool log_recent_at(const struct log *log, int64_t offset, struct recent *out);
+
+/* flush.c */
+void log_start_flush(struct log *log);
+void log_want_flush(struct log *log, int64_t upto);
+/* Answers who waited for what is flushed now. */
+void log_answer_durable(struct log *log);
+int log_write_epochs(struct log *log); /* blocks */
+int log_write_topic_id(struct log *log); /* blocks */
+
+/* roll.c */
+/* Ends the active segment and begins one at `base`. */
+int log_roll_to(struct log *log, int64_t base);
+/* `config` tells about preallocation and jitter; NULL: none. */
+int log_new_segment(struct log *log, int64_t base, int64_t now_ms, const struct topic_config *config);
+/* Stops the timers of what waits to be unlinked; log_close() does it. */
+void log_pause_deletions(struct log *log);
+
+/* change.c */
+void log_start_change(struct log *log);
+
+/* state.c: these block; for who has segments and producers. */
+/* Writes what is known at ps->end, unless there is a snapshot of it. */
+int state_snapshot(struct log *log, const struct producers *ps);
+/* Removes snapshots above `end`, at or below `start`, and those that belong to no segment. */
+int state_sweep(struct log *log, int64_t start, int64_t end);
+/* The newest usable snapshot that is not above `end`; without one `ps` is empty and ends at `start`.
+ * Damaged ones are removed. */
+int state_restore(struct log *log, struct producers *ps, int64_t start, int64_t end, int64_t now_ms);
+/* Reads the batches of [ps->end, end) into `ps`. */
+int state_replay(struct log *log, struct producers *ps, int64_t end);
+/* All of that. */
+int state_rebuild(struct log *log, struct producers *ps, int64_t start, int64_t end, int64_t now_ms);
+/* A batch is in the log: tells `ps`, and the transaction index of `s` (NULL: it knows). Needs the whole
+ * batch when that is a control batch. */
+int state_note(struct segment *s, const char *dir, struct producers *ps, const struct batch *b);
+
+/* topic_id.c: partition.metadata */
+int topic_id_read(const char *dir, struct uuid *id); /* -ENOENT */
+int topic_id_write(const char *dir, const struct uuid *id);
+
+#endif
