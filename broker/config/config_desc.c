@@ -4,6 +4,7 @@
 #include "broker/config/row_priv.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 const struct config_desc config_descs[CONFIG_KEYS] = {
 #define X(kind, field, text, default_value, limits, when, rank, from, how, why, words) \
@@ -24,12 +25,23 @@ const struct config_desc config_descs[CONFIG_KEYS] = {
 #undef X
 };
 
+/* Where the rows of kraft.tbl begin; each table is in order by itself. */
+enum { KRAFT_FIRST = CK_broker_heartbeat_interval_ms };
+
+static int compare_name(const void *name, const void *row)
+{
+	return strcmp(name, ((const struct config_desc *)row)->name);
+}
+
+static const struct config_desc *find_within(const char *name, size_t from, size_t to)
+{
+	return bsearch(name, config_descs + from, to - from, sizeof config_descs[0], compare_name);
+}
+
 const struct config_desc *config_find(const char *name)
 {
-	for (size_t i = 0; i < CONFIG_KEYS; i++)
-		if (strcmp(config_descs[i].name, name) == 0)
-			return &config_descs[i];
-	return NULL;
+	const struct config_desc *d = find_within(name, 0, KRAFT_FIRST);
+	return d ? d : find_within(name, KRAFT_FIRST, CONFIG_KEYS);
 }
 
 int config_synonyms(enum config_key key, enum config_key out[CONFIG_SYNONYMS_MAX])

@@ -64,19 +64,30 @@ static int names_of(const char *name, const char *out[NAMES_MAX])
 	return n;
 }
 
+/* What the file says of one name; NULL for nothing. */
+static const char *said_by_file(const struct describer *d, const char *name)
+{
+	const struct config_desc *row = config_find(name);
+	const struct property *p = row ? d->config->given[row - config_descs].property
+				       : properties_find(&d->config->properties, name);
+	return p ? p->value : NULL;
+}
+
+static const char *said_by_default(const char *name)
+{
+	const struct config_desc *row = config_find(name);
+	return row && row->origin != ORIGIN_DYNAMIC ? row->default_text : NULL;
+}
+
 /* What one source says of one name; NULL for nothing. */
 static const char *said_by(const struct describer *d, enum describe_source source, const char *name)
 {
 	const struct config_layer *layer =
 		source == SOURCE_DYNAMIC_BROKER ? &d->layers.broker : &d->layers.cluster;
-	if (source == SOURCE_DEFAULT) {
-		const struct config_desc *row = config_find(name);
-		return row && row->origin != ORIGIN_DYNAMIC ? row->default_text : NULL;
-	}
-	if (source == SOURCE_STATIC_BROKER) {
-		const struct property *p = properties_find(&d->config->properties, name);
-		return p ? p->value : NULL;
-	}
+	if (source == SOURCE_DEFAULT)
+		return said_by_default(name);
+	if (source == SOURCE_STATIC_BROKER)
+		return said_by_file(d, name);
 	const struct config_setting *s = config_setting_find(layer->v, layer->n, name);
 	return s ? s->value : NULL;
 }
