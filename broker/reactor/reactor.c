@@ -304,6 +304,7 @@ bool reactor_turn(struct reactor *r, int64_t wait_ns)
 	CHECK_OBJ_NOTNULL(r, REACTOR_MAGIC);
 	atomic_store_explicit(&r->thread, sys_thread_self(), memory_order_relaxed);
 	r->ready_n = sys_poller_wait(r->poller, r->ready, READY_MAX, may_wait_ns(r, wait_ns));
+	r->ready_at = 0; /* messages that run first may unwatch any of them */
 	beat(r);
 	r->now_ns = sys_mono_ns();
 	r->wall_ms = sys_wall_ms();

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { CORES_MAX = 4, ROUNDS = 2000, BURST = 100, JOBS = 64, ECHO_BYTES = 300000, FLOOD = 10 };
 
@@ -367,6 +369,48 @@ static void take_other_away(struct reactor *here, struct io *io, uint32_t events
 	close_end(here, io == &pair[0].io ? &pair[1] : &pair[0]);
 }
 
+static void take_first_away(struct reactor *here, struct msg *m)
+{
+	(void)m;
+	close_end(here, &pair[0]);
+}
+
+static void count_told(struct reactor *here, struct io *io, uint32_t events)
+{
+	(void)here;
+	(void)events;
+	told += io == &pair[0].io ? 100 : 1;
+}
+
+/* A message runs before the sockets of its turn: what it unwatches is not told any more, wherever it is in the batch
+ * and however many were ready in the turn before. */
+static void unwatched_by_a_message_of_the_same_turn(void)
+{
+	struct reactor *r = reactor_new(0, NULL);
+	struct msg m = { .run = take_first_away };
+	int ends[2];
+	told = 0;
+	for (int i = 0; i < 2; i++) {
+		int fds[2];
+		CU_ASSERT_EQUAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+		pair[i] = (struct end){ .io = { .fd = fds[0], .ready = count_told } };
+		ends[i] = fds[1];
+		CU_ASSERT_EQUAL(write(ends[i], "x", 1), 1);
+	}
+	for (int i = 0; i < 2; i++)
+		io_watch(r, &pair[i].io, SYS_READABLE);
+	reactor_turn(r, 0);
+	CU_ASSERT_EQUAL(told, 101);
+	reactor_post_foreign(r, &m);
+	reactor_turn(r, 0);
+	CU_ASSERT_EQUAL(told, 102);
+	CU_ASSERT_FALSE(pair[0].io.watched);
+	close_end(r, &pair[1]);
+	for (int i = 0; i < 2; i++)
+		sys_close(ends[i]);
+	reactor_free(r);
+}
+
 static void unwatched_in_the_same_batch(void)
 {
 	struct reactor *r = reactor_new(0, NULL);
@@ -485,6 +529,7 @@ static const struct ut_case cases[] = {
 	UT(undeferred_work_is_not_done),
 	UT(a_timer_is_not_early_and_a_cancelled_one_silent),
 	UT(an_echo_over_loopback),
+	UT(unwatched_by_a_message_of_the_same_turn),
 	UT(unwatched_in_the_same_batch),
 	UT(jobs_leave_and_come_home),
 	UT(foreign_threads_post),
