@@ -275,10 +275,13 @@ static int tls_start(struct filter *f)
 
 /* ---- reading ---- */
 
+/* An end or an error that came behind the last bytes is held too, until somebody reads it. */
 static bool tls_holds(const struct filter *f)
 {
 	const struct tls *t = tls_of(f);
-	return t->in != NULL || SSL_pending(t->ssl) > 0;
+	if (t->in != NULL || t->state == TLS_FAILED)
+		return true;
+	return SSL_pending(t->ssl) > 0 || (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN);
 }
 
 static int read_failed(struct tls *t, int want)

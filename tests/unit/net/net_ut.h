@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -79,6 +80,11 @@ static void ut_on_open(struct conn *c)
 	ut_now->opened++;
 	ut_now->per_core[reactor_core(conn_reactor(c))]++;
 	ut_now->last = c;
+	if (conn_tls_version(c))
+		snprintf(ut_now->tls_version, sizeof ut_now->tls_version, "%s", conn_tls_version(c));
+	if (conn_peer_certificate(c))
+		X509_NAME_oneline(X509_get_subject_name(conn_peer_certificate(c)), ut_now->certificate,
+				  sizeof ut_now->certificate);
 }
 
 static void ut_on_frame(struct conn *c, struct slice frame, struct buf *holder)
