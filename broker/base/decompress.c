@@ -421,9 +421,15 @@ void decompress_destroy(struct decompress *d)
 	FREE_OBJ(d);
 }
 
-/* Gives back what a large stream made grow. */
-static void shrink(struct decompress *d)
+/* Gives back what a large stream made grow, and what may not be used again. */
+static void clean_up(struct decompress *d)
 {
+	/* LZ4F_resetDecompressionContext() of liblz4 1.9.4 keeps how many bytes a stream with a content size
+	 * still lacked, and then takes the next stream for one that is cut. */
+	if (d->lz4 && !d->ended) {
+		LZ4F_freeDecompressionContext(d->lz4);
+		d->lz4 = NULL;
+	}
 	if (d->size > COMPRESS_WINDOW_KEEP_BYTES) {
 		free(d->window);
 		d->window = NULL;
@@ -440,7 +446,7 @@ void decompress_close(struct decompress **dp)
 	struct decompress *d;
 
 	TAKE_OBJ_NOTNULL(d, dp, DECOMPRESS_MAGIC);
-	shrink(d);
+	clean_up(d);
 	for (int i = 0; i < COMPRESS_SPARE_STREAMS; i++)
 		if (!d->owner->spare[d->codec][i]) {
 			d->owner->spare[d->codec][i] = d;

@@ -177,6 +177,24 @@ static void large_zstd_window_is_refused(void)
 	free(packed);
 }
 
+/* liblz4 1.9.4 carries the content size of an unfinished stream over into the next. */
+static void unfinished_stream_leaves_no_trace(void)
+{
+	static const uint8_t sized[] = { /* 65536 bytes are promised */
+		0x04, 0x22, 0x4d, 0x18, 0x68, 0x40, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+	};
+	struct slice in = slice_of(text, 1000);
+	size_t n;
+	int error;
+
+	uint8_t *packed = pack(CODEC_LZ4, CODEC_LEVEL_DEFAULT, in, &n);
+	struct decompress *d = decompress_open(codecs, CODEC_LZ4, 0, slice_of(sized, sizeof sized), CAP);
+	decompress_close(&d);
+	CU_ASSERT_EQUAL(drain(CODEC_LZ4, slice_of(packed, n), CAP, 100, in, &error), in.n);
+	CU_ASSERT_EQUAL(error, 0);
+	free(packed);
+}
+
 static void several_streams_at_one_time(void)
 {
 	enum { MANY = COMPRESS_SPARE_STREAMS + 2 };
@@ -214,6 +232,7 @@ static const struct ut_case cases[] = {
 	UT(cuts_are_told),
 	UT(any_flipped_bit_is_harmless),
 	UT(large_zstd_window_is_refused),
+	UT(unfinished_stream_leaves_no_trace),
 	UT(several_streams_at_one_time),
 	UT(names),
 };

@@ -5,6 +5,7 @@
 
 #include "tests/unit/ut.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <zstd.h>
 

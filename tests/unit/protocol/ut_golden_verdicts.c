@@ -2,7 +2,7 @@
  * a topic of CreateTime (ct), of LogAppendTime (at) and to a compacted one (co): produce_verdicts.tsv. Here
  * the part of the answer that the bytes decide; sequence numbers are the partition's affair.
  */
-#include "tests/unit/protocol/golden_records.h"
+#include "tests/unit/protocol/golden_json.h"
 #include "tests/unit/ut.h"
 
 #include "broker/protocol/batch.h"
@@ -119,21 +119,21 @@ static bool is_for_later(struct slice bytes, int version)
 
 static void answers_as_a_broker_did(void)
 {
-	char *vector[GOLDEN_COLUMNS_MAX], *verdict[GOLDEN_COLUMNS_MAX];
-	struct golden vectors, verdicts;
+	struct golden vectors = golden_open("tests/golden/records/vectors.tsv.zst");
+	struct golden verdicts = golden_open("tests/golden/records/produce_verdicts.tsv.zst");
 
-	golden_open(&vectors, "vectors.tsv.zst");
-	golden_open(&verdicts, "produce_verdicts.tsv.zst");
-	while (golden_row(&vectors, vector)) {
-		struct slice bytes = golden_hex(vector[1]);
+	while (golden_row(&vectors)) {
+		uint32_t n;
+		uint8_t *bytes = golden_bytes(vectors.column[1], &n);
 		for (int i = 0; i < ROWS_FOR_EACH_VECTOR; i++) {
-			CU_ASSERT_TRUE(golden_row(&verdicts, verdict));
-			CU_ASSERT_STRING_EQUAL(vector[0], verdict[0]);
-			if (!is_for_later(bytes, atoi(verdict[2])))
-				check_row(bytes, verdict);
+			CU_ASSERT_TRUE(golden_row(&verdicts));
+			CU_ASSERT_STRING_EQUAL(vectors.column[0], verdicts.column[0]);
+			if (!is_for_later(slice_of(bytes, n), atoi(verdicts.column[2])))
+				check_row(slice_of(bytes, n), verdicts.column);
 		}
+		free(bytes);
 	}
-	CU_ASSERT_FALSE(golden_row(&verdicts, verdict));
+	CU_ASSERT_FALSE(golden_row(&verdicts));
 	CU_ASSERT_EQUAL(checked_rows, 2271);
 	golden_close(&vectors);
 	golden_close(&verdicts);
