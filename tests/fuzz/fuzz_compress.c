@@ -10,7 +10,10 @@
 #include "broker/base/must.h"
 #include "broker/protocol/batch.h"
 
-enum { CAP = 1 << 20, STEP_MAX = 128 };
+enum { CAP = 128 << 10, STEP_MAX = 128 };
+
+/* Kept from one input to the next, as a core keeps it. */
+static struct codecs *codecs;
 
 struct outcome {
 	size_t total;
@@ -18,7 +21,7 @@ struct outcome {
 	int error;
 };
 
-static struct outcome drain(struct codecs *codecs, enum codec codec, int magic, struct slice in, size_t step)
+static struct outcome drain(enum codec codec, int magic, struct slice in, size_t step)
 {
 	struct decompress *d = decompress_open(codecs, codec, magic, in, CAP);
 	struct outcome o = { 0 };
@@ -38,14 +41,14 @@ static struct outcome drain(struct codecs *codecs, enum codec codec, int magic, 
 }
 
 /* What is packed comes back. */
-static void there_and_back(struct codecs *codecs, enum codec codec, struct slice in)
+static void there_and_back(enum codec codec, struct slice in)
 {
 	size_t room = codec_bound(codec, in.n);
 	uint8_t *packed = mem_alloc(room);
 	int64_t n = codec_compress(codecs, codec, CODEC_LEVEL_DEFAULT, in, packed, room);
 
 	must(n >= 0);
-	struct outcome o = drain(codecs, codec, 2, slice_of(packed, (size_t)n), CAP);
+	struct outcome o = drain(codec, 2, slice_of(packed, (size_t)n), CAP);
 	must(o.error == 0 && o.total == in.n && o.crc == crc32c(in.p, in.n));
 	free(packed);
 }
@@ -58,20 +61,18 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
 {
-	struct codecs *codecs;
-
 	if (n < FUZZ_HEAD_BYTES || n > CAP)
 		return 0;
-	codecs = codecs_new();
+	if (!codecs)
+		codecs = codecs_new();
 	enum codec codec = (enum codec)(input[0] % CODEC_COUNT);
 	struct slice in = slice_of(input + FUZZ_HEAD_BYTES, n - FUZZ_HEAD_BYTES);
 	int magic = input[1] % 2 * 2;
-	struct outcome whole = drain(codecs, codec, magic, in, CAP);
-	struct outcome steps = drain(codecs, codec, magic, in, 1 + input[1] / 2 % STEP_MAX);
+	struct outcome whole = drain(codec, magic, in, CAP);
+	struct outcome steps = drain(codec, magic, in, 1 + input[1] / 2 % STEP_MAX);
 	must(whole.error == steps.error);
 	must(whole.error != 0 || (whole.total == steps.total && whole.crc == steps.crc));
-	there_and_back(codecs, codec, in);
-	codecs_free(&codecs);
+	there_and_back(codec, in);
 	return 0;
 }
 
