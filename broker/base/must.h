@@ -54,7 +54,17 @@ void *mem_try(size_t n);
 
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 #define countof(a) (sizeof(a) / sizeof((a)[0]))
-#define min_of(a, b) ((a) < (b) ? (a) : (b))
-#define max_of(a, b) ((a) > (b) ? (a) : (b))
+
+/* The lesser and the greater. Each argument is evaluated once: reading a clock twice gives two answers. The number makes
+ * the names of one use differ from those of another inside it. */
+#define min_of(a, b) PICK_ONCE(a, <, b, __COUNTER__)
+#define max_of(a, b) PICK_ONCE(a, >, b, __COUNTER__)
+#define PICK_ONCE(a, is, b, number) PICK_ONCE_(a, is, b, number)
+#define PICK_ONCE_(a, is, b, number)                                                            \
+	({                                                                                      \
+		__typeof__(a) pick_a_##number = (a);                                            \
+		__typeof__(b) pick_b_##number = (b);                                            \
+		pick_a_##number is pick_b_##number ? pick_a_##number : pick_b_##number;         \
+	})
 
 #endif
