@@ -80,8 +80,6 @@ enum {
 	MESSAGE_V0_BYTES_MIN = 26,
 	MESSAGE_V1_BYTES_MIN = 34,
 
-	RECORD_BYTES_MAX_OVERHEAD = 36,	/* varints of a record without headers, at their longest */
-
 	BATCH_BAD_RECORDS_MAX = 1000,	/* how many bad records of one batch are named to the producer */
 };
 
@@ -95,8 +93,7 @@ enum batch_attribute {
 
 /* ---- A batch in memory, and walking from one to the next ----------------------------------------------- */
 
-/* Borrowed bytes of one whole batch; only batch_next() makes one, so every field of its
- * header is there. */
+/* Borrowed bytes of one whole batch; only batch_next() makes one, so every field of its header is there. */
 struct batch {
 	const uint8_t *p;
 	uint32_t n;
