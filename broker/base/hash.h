@@ -1,0 +1,28 @@
+/* hash.h - SipHash-1-3: a hash whose collisions a peer cannot aim at, as long as it does not know the seed.
+ * For tables keyed by bytes that peers choose (names, client ids). Source: Aumasson and Bernstein, SipHash.
+ */
+#ifndef SAMSA_BASE_HASH_H
+#define SAMSA_BASE_HASH_H
+
+#include "broker/base/must.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct hash_seed {
+	uint64_t k0, k1;
+};
+
+uint64_t hash_bytes(const struct hash_seed *seed, const void *p, size_t n);
+
+/* uthash with a hash of ours: HASH_FIND_BYHASHVALUE and friends take hash_key()'s result. Out of memory is a panic
+ * with a report, not exit(). */
+#define uthash_fatal(why) must_not_reach(why)
+#include <uthash.h>
+
+static inline unsigned hash_key(const struct hash_seed *seed, const void *p, size_t n)
+{
+	return (unsigned)hash_bytes(seed, p, n);
+}
+
+#endif
