@@ -1,0 +1,388 @@
+/* zkc.c - see zkc.h. Sessions of one zkc:
+ *
+ *	[closing what was left behind] -> opening -> open -> expired -> opening -> ... -> closing
+ */
+#include "broker/cluster/zkc.h"
+
+#include "broker/base/log.h"
+#include "broker/base/must.h"
+#include "zkutil/connect.h"
+
+#include <string.h>
+
+#define ZKC_MAGIC 0x2c117e47u
+#define LOGGER "kafka.zookeeper.ZooKeeperClient"
+
+enum {
+	WAITING_SAY_MS = 10 * 1000, /* how often a long wait for ZooKeeper is told */
+	LEFT_BEHIND_MS = 30 * 1000, /* how long it tries to take an old session back before it lets it expire */
+};
+
+/* One handle of the client library: the main session, or a short one before it. */
+struct era {
+	struct zkc *z;
+	struct zk *zk;
+	bool main;
+};
+
+struct zkc {
+	unsigned magic;
+	struct reactor *control;
+	struct zkc_config config;
+	struct era *era;     /* the main session's; NULL while there is none to call */
+	enum zk_state state; /* of the era that was opened last */
+	bool had_session;    /* on_session is for the sessions after the first */
+	bool closing;
+	int64_t session_id;  /* of the last CONNECTED, to tell a new session from a new connection */
+	struct list listeners, watches;
+	struct fiber_event changed; /* set, and begun anew, at each change of state */
+};
+
+/* ---- from the client's threads to the control reactor ---- */
+
+struct delivery {
+	struct msg msg;
+	struct era *era;
+	struct zk_event *event;
+};
+
+static void deliver(struct reactor *here, struct msg *m)
+{
+	struct delivery *d = container_of(m, struct delivery, msg);
+	reactor_must_be_here(here);
+	zk_deliver(d->era->zk, d->event);
+	free(d);
+}
+
+/* Any thread. */
+static void post(void *ctx, struct zk_event *event)
+{
+	struct era *era = ctx;
+	struct delivery *d = mem_alloc(sizeof *d);
+	*d = (struct delivery){ .msg.run = deliver, .era = era, .event = event };
+	reactor_post_foreign(era->z->control, &d->msg);
+}
+
+/* ---- sessions ---- */
+
+static void tell_changed(struct zkc *z)
+{
+	fiber_event_set(&z->changed);
+	fiber_event_init(&z->changed);
+}
+
+static bool open_era(struct zkc *z, bool main, bool no_chroot, const struct zk_session *resume);
+
+static void on_connected(struct zkc *z, struct era *era)
+{
+	const struct zk_session *session = zk_session(era->zk);
+	log_info(LOGGER, "[ZooKeeperClient Kafka server] Connected.");
+	if (!era->main || session->id == z->session_id)
+		return;
+	z->session_id = session->id;
+	if (z->config.keep)
+		z->config.keep(z->config.arg, session);
+	if (z->had_session)
+		list_for_each_safe(it, &z->listeners) {
+			struct zkc_listener *l = list_entry(it, struct zkc_listener, link);
+			if (l->on_session)
+				l->on_session(l);
+		}
+	z->had_session = true;
+}
+
+static void on_lost(struct zkc *z, struct era *era, enum zk_state state)
+{
+	if (era->main) {
+		log_warn(LOGGER, "[ZooKeeperClient Kafka server] Session %s; a new one is opened.",
+			 state == ZK_EXPIRED ? "expired" : "failed to authenticate");
+		z->era = NULL;
+		list_for_each_safe(it, &z->listeners) {
+			struct zkc_listener *l = list_entry(it, struct zkc_listener, link);
+			if (l->on_expired)
+				l->on_expired(l);
+		}
+	}
+	zk_close(era->zk);
+}
+
+static void on_closed(struct zkc *z, struct era *era)
+{
+	bool again = era->main && !z->closing;
+	if (z->era == era)
+		z->era = NULL;
+	free(era);
+	if (again)
+		must(open_era(z, true, false, NULL));
+}
+
+static void on_state(void *ctx, enum zk_state state)
+{
+	struct era *era = ctx;
+	struct zkc *z = era->z;
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	z->state = state;
+	if (state == ZK_CONNECTED)
+		on_connected(z, era);
+	else if (state == ZK_DISCONNECTED)
+		log_warn(LOGGER, "[ZooKeeperClient Kafka server] Disconnected; serving goes on.");
+	else if (state == ZK_EXPIRED || state == ZK_AUTH_FAILED)
+		on_lost(z, era, state);
+	else if (state == ZK_CLOSED)
+		on_closed(z, era);
+	tell_changed(z);
+}
+
+static void on_watch(void *ctx, enum zk_change change, const char *path)
+{
+	struct era *era = ctx;
+	struct zkc *z = era->z;
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	list_for_each_safe(it, &z->watches) {
+		struct zkc_watch *w = list_entry(it, struct zkc_watch, link);
+		if (w->children == (change == ZK_CHILDREN_CHANGED) && strcmp(w->path, path) == 0)
+			w->changed(w, change);
+	}
+}
+
+/* False when zookeeper.connect cannot be parsed. */
+static bool open_era(struct zkc *z, bool main, bool no_chroot, const struct zk_session *resume)
+{
+	struct era *era = mem_zalloc(sizeof *era);
+	*era = (struct era){ .z = z, .main = main };
+	struct zk_config config = {
+		.connect = z->config.connect,
+		.no_chroot = no_chroot,
+		.session_timeout_ms = z->config.session_timeout_ms,
+		.max_in_flight = z->config.max_in_flight,
+		.resume = resume ? *resume : (struct zk_session){ 0 },
+		.ctx = era,
+		.post = post,
+		.on_state = on_state,
+		.on_watch = on_watch,
+	};
+	if (zk_open(&era->zk, &config) != 0) {
+		free(era);
+		return false;
+	}
+	z->era = era;
+	z->state = ZK_CONNECTING;
+	return true;
+}
+
+/* Waits for the session opened last to be connected or lost; true when connected. `limit_ms` -1: as long as it takes. */
+static bool wait_connected(struct zkc *z, int64_t limit_ms)
+{
+	int64_t waited_ms = 0;
+	while (z->state == ZK_CONNECTING && (limit_ms < 0 || waited_ms < limit_ms)) {
+		if (fiber_wait_ms(z->control, &z->changed, WAITING_SAY_MS) || z->state != ZK_CONNECTING)
+			continue;
+		waited_ms += WAITING_SAY_MS;
+		log_warn(LOGGER, "[ZooKeeperClient Kafka server] Still waiting for ZooKeeper at %s (%lld s).",
+			 z->config.connect, (long long)(waited_ms / 1000));
+	}
+	return z->state == ZK_CONNECTED;
+}
+
+static void close_and_wait(struct zkc *z)
+{
+	if (z->state != ZK_EXPIRED && z->state != ZK_AUTH_FAILED && z->state != ZK_CLOSED)
+		zk_close(z->era->zk);
+	while (z->state != ZK_CLOSED)
+		fiber_wait(z->control, &z->changed);
+}
+
+/* Takes back the session of a broker that was killed, and ends it, so that its ephemeral nodes go now. */
+static void end_left_behind(struct zkc *z)
+{
+	if (z->config.left_behind.id == 0 || !open_era(z, false, false, &z->config.left_behind))
+		return;
+	log_info(LOGGER, "[ZooKeeperClient Kafka server] Ending the session 0x%llx that was left behind.",
+		 (unsigned long long)z->config.left_behind.id);
+	wait_connected(z, LEFT_BEHIND_MS);
+	close_and_wait(z);
+}
+
+/* The root that all paths are relative to is made by whoever needs it first. */
+static bool make_chroot(struct zkc *z)
+{
+	struct zk_connect at;
+	char why[ZK_WHY_BYTES];
+	if (zk_connect_parse(&at, z->config.connect, why) != 0) {
+		log_fatal(LOGGER, "zookeeper.connect=%s: %s", z->config.connect, why);
+		return false;
+	}
+	if (at.chroot[0] == 0)
+		return true;
+	must(open_era(z, false, true, NULL));
+	wait_connected(z, -1);
+	enum zk_err err = zkc_make_path(z, at.chroot);
+	close_and_wait(z);
+	if (err != ZK_OK)
+		log_fatal(LOGGER, "The chroot %s of zookeeper.connect cannot be made: %s.", at.chroot,
+			  zk_err_text(err));
+	return err == ZK_OK;
+}
+
+struct zkc *zkc_open(struct reactor *control, const struct zkc_config *config)
+{
+	struct zkc *z;
+	ALLOC_OBJ(z, ZKC_MAGIC);
+	z->control = control;
+	z->config = *config;
+	list_init(&z->listeners);
+	list_init(&z->watches);
+	fiber_event_init(&z->changed);
+	log_info(LOGGER, "[ZooKeeperClient Kafka server] Initializing a new session to %s.", config->connect);
+	if (!make_chroot(z)) {
+		FREE_OBJ(z);
+		return NULL;
+	}
+	end_left_behind(z);
+	must(open_era(z, true, false, NULL));
+	wait_connected(z, -1);
+	return z;
+}
+
+void zkc_close(struct zkc *z)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	z->closing = true;
+	close_and_wait(z);
+	if (z->config.keep)
+		z->config.keep(z->config.arg, &(struct zk_session){ 0 });
+	log_info(LOGGER, "[ZooKeeperClient Kafka server] Closed.");
+	FREE_OBJ(z);
+}
+
+void zkc_listen(struct zkc *z, struct zkc_listener *l)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	list_push_back(&z->listeners, &l->link);
+}
+
+void zkc_unlisten(struct zkc *z, struct zkc_listener *l)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	list_remove(&l->link);
+}
+
+void zkc_watch(struct zkc *z, struct zkc_watch *w)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	list_push_back(&z->watches, &w->link);
+}
+
+void zkc_unwatch(struct zkc *z, struct zkc_watch *w)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	list_remove(&w->link);
+}
+
+bool zkc_connected(const struct zkc *z)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	return z->era && z->state == ZK_CONNECTED;
+}
+
+const struct zk_session *zkc_session(const struct zkc *z)
+{
+	static const struct zk_session none;
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	return z->era ? zk_session(z->era->zk) : &none;
+}
+
+/* ---- calls ---- */
+
+/* A fiber that waits for a number of answers. */
+struct caller {
+	struct fiber_event answered;
+	size_t left;
+};
+
+static void answered(struct zk_req *req)
+{
+	struct caller *c = req->ctx;
+	must(c->left > 0);
+	if (--c->left == 0)
+		fiber_event_set(&c->answered);
+}
+
+void zkc_call_all(struct zkc *z, struct zk_req *reqs, size_t n)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	struct caller c = { .left = n };
+	if (n == 0)
+		return;
+	while (!z->era && !z->closing)
+		fiber_wait(z->control, &z->changed);
+	if (!z->era) {
+		for (size_t i = 0; i < n; i++)
+			reqs[i].err = ZK_CLOSING;
+		return;
+	}
+	fiber_event_init(&c.answered);
+	for (size_t i = 0; i < n; i++)
+		zk_send(z->era->zk, &reqs[i], answered, &c);
+	fiber_wait(z->control, &c.answered);
+}
+
+enum zk_err zkc_call(struct zkc *z, struct zk_req *req)
+{
+	zkc_call_all(z, req, 1);
+	return req->err;
+}
+
+static enum zk_err create_once(struct zkc *z, const char *path, struct slice data)
+{
+	struct zk_req req;
+	zk_req_write(&req, zk_op_create(path, data, ZK_PERSISTENT));
+	enum zk_err err = zkc_call(z, &req);
+	zk_req_fini(&req);
+	return err;
+}
+
+enum zk_err zkc_create(struct zkc *z, const char *path, struct slice data)
+{
+	enum zk_err err = create_once(z, path, data);
+	if (err != ZK_NONODE)
+		return err;
+	char *parent = mem_strdup(path);
+	*strrchr(parent, '/') = 0;
+	err = parent[0] ? zkc_make_path(z, parent) : ZK_NONODE;
+	free(parent);
+	return err == ZK_OK ? create_once(z, path, data) : err;
+}
+
+enum zk_err zkc_make_path(struct zkc *z, const char *path)
+{
+	enum zk_err err = zkc_create(z, path, SLICE_NULL);
+	return err == ZK_NODEEXISTS ? ZK_OK : err;
+}
+
+static enum zk_err delete_node(struct zkc *z, const char *path, const char *guard, int32_t guard_version)
+{
+	struct zk_req req;
+	zk_req_write(&req, zk_op_delete(path, ZK_ANY_VERSION));
+	if (guard)
+		zk_req_guard(&req, guard, guard_version);
+	enum zk_err err = zkc_call(z, &req);
+	zk_req_fini(&req);
+	return err == ZK_NONODE ? ZK_OK : err;
+}
+
+enum zk_err zkc_delete_tree(struct zkc *z, const char *path, const char *guard, int32_t guard_version)
+{
+	struct zk_req req;
+	zk_req_children(&req, path, false);
+	enum zk_err err = zkc_call(z, &req);
+	for (unsigned i = 0; err == ZK_OK && i < req.n_children; i++) {
+		char *child = mem_printf("%s/%s", path, req.children[i]);
+		err = zkc_delete_tree(z, child, guard, guard_version);
+		free(child);
+	}
+	zk_req_fini(&req);
+	if (err == ZK_NONODE)
+		return ZK_OK;
+	return err == ZK_OK ? delete_node(z, path, guard, guard_version) : err;
+}
