@@ -259,6 +259,12 @@ uint32_t log_segments(const struct log *log)
 	return log->state == LOG_CHANGING ? 0 : log->n_segments;
 }
 
+int64_t log_first_base(const struct log *log)
+{
+	must(log_is(log));
+	return log->state == LOG_CHANGING ? log->start : log->segments[0]->base;
+}
+
 int64_t log_active_base(const struct log *log)
 {
 	return log->state == LOG_CHANGING ? log->end : log_active(log)->base;

@@ -217,6 +217,7 @@ int64_t log_first_unstable_offset(const struct log *log);
 uint64_t log_size_bytes(const struct log *log);
 uint32_t log_segments(const struct log *log);
 int64_t log_active_base(const struct log *log);
+int64_t log_first_base(const struct log *log);   /* of the first segment: at or below the start */
 int64_t log_largest_timestamp(const struct log *log); /* -1 when none */
 const char *log_dir(const struct log *log);
 struct reactor *log_home(const struct log *log);  /* NULL when it has none */
