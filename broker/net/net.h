@@ -30,6 +30,7 @@ struct net_listener {
 	int64_t max_connections;     /* listener.name.X.max.connections; -1: no limit */
 	int64_t max_creation_rate;   /* listener.name.X.max.connection.creation.rate, a second; -1: no limit */
 	int64_t idle_ms;             /* connections.max.idle.ms; -1: never */
+	void *user;                  /* the upper room's */
 };
 
 struct net_ip_limit {

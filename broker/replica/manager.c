@@ -1,0 +1,414 @@
+/* manager.c - the replica manager: topics' settings, loading what is on disk, directories that fail. */
+#include "broker/replica/manager_priv.h"
+
+#include "broker/base/must.h"
+#include "zkutil/znode.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { SETTINGS_ARENA_BYTES = 16 << 20 };
+
+/* ---- settings ---- */
+
+struct manager_topic *manager_topic_find(const struct manager *m, struct slice topic)
+{
+	struct manager_topic *t;
+	unsigned hash = hash_key(&m->seed, topic.p, topic.n);
+	HASH_FIND_BYHASHVALUE(hh, m->topics, topic.p, topic.n, hash, t);
+	return t;
+}
+
+/* What /config/topics/<topic> says; an unreadable node counts as empty, with a line in the log. */
+static struct topic_settings *read_settings(struct manager *m, const char *topic)
+{
+	struct arena arena;
+	struct zk_req req;
+	struct znode_config z = { 0 };
+	struct znode_why why;
+	arena_init(&arena, SETTINGS_ARENA_BYTES);
+	char *entity = mem_printf("topics/%s", topic);
+	const char *path = znode_config_path(&arena, entity);
+	must(path != NULL);
+	zk_req_get(&req, path, false);
+	enum zk_err err = zkc_call(m->c.zkc, &req);
+	if (err == ZK_OK && znode_config_decode(&arena, req.data, &z, &why) != 0)
+		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path, why.s);
+	else if (err != ZK_OK && err != ZK_NONODE)
+		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path, zk_err_text(err));
+	struct config_setting *own = arena_array(&arena, z.n, sizeof *own);
+	must(own != NULL);
+	for (unsigned i = 0; i < z.n; i++)
+		own[i] = (struct config_setting){ z.entries[i].key, z.entries[i].value };
+	struct topic_settings *settings = topic_settings_new(topic_config_new(m->c.config, topic, own, z.n));
+	zk_req_fini(&req);
+	free(entity);
+	arena_free(&arena);
+	return settings;
+}
+
+struct topic_settings *manager_settings(struct manager *m, struct slice topic)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	struct manager_topic *t = manager_topic_find(m, topic);
+	if (t)
+		return t->settings;
+	char *name = mem_printf("%.*s", SLICE_ARGS(topic));
+	struct topic_settings *settings = read_settings(m, name);
+	free(name);
+	t = manager_topic_find(m, topic);
+	if (t) { /* another fiber was quicker */
+		topic_settings_put(settings);
+		return t->settings;
+	}
+	t = mem_zalloc(sizeof *t + topic.n);
+	t->settings = settings;
+	t->name_bytes = topic.n;
+	memcpy(t->name, topic.p, topic.n);
+	unsigned hash = hash_key(&m->seed, topic.p, topic.n);
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, m->topics, t->name, t->name_bytes, hash, t);
+	return settings;
+}
+
+static void topic_free(struct manager *m, struct manager_topic *t)
+{
+	HASH_DEL(m->topics, t);
+	topic_settings_put(t->settings);
+	free(t);
+}
+
+void manager_forget_settings(struct manager *m, struct slice topic)
+{
+	struct manager_topic *t = manager_topic_find(m, topic);
+	if (t)
+		topic_free(m, t);
+}
+
+struct resetting {
+	struct replicas *replicas;
+	struct slice topic;
+	struct topic_settings *settings;
+};
+
+static void reset_one(void *arg, struct partition *p)
+{
+	struct resetting *s = arg;
+	if (slice_eq(s->topic, slice_of(p->topic, p->topic_bytes)))
+		partition_set_settings(p, topic_settings_get(s->settings));
+}
+
+static void reset_on_core(struct reactor *there, struct call *c)
+{
+	struct resetting *s = c->arg;
+	replicas_each(s->replicas, reset_one, s);
+	call_done(there, c);
+}
+
+void manager_topic_settings_changed(struct manager *m, const char *topic)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	struct slice name = slice_str(topic);
+	if (!manager_topic_find(m, name))
+		return;
+	struct topic_settings *settings = read_settings(m, topic);
+	struct manager_topic *t = manager_topic_find(m, name);
+	if (!t) {
+		topic_settings_put(settings);
+		return;
+	}
+	topic_settings_put(t->settings);
+	t->settings = settings;
+	struct resetting *cores = mem_zalloc((size_t)m->c.n_cores * sizeof *cores);
+	for (int i = 0; i < m->c.n_cores; i++)
+		cores[i] = (struct resetting){ m->c.replicas[i], name, settings };
+	call_run_all(m->c.control, m->c.reactors, m->c.n_cores, reset_on_core, cores, sizeof *cores);
+	metastore_set_settings(m->c.metastore, name, topic_settings_get(settings));
+	free(cores);
+}
+
+/* ---- failed directories ---- */
+
+struct failure {
+	struct msg msg;
+	struct manager *m;
+	char *path;
+	int error;
+};
+
+static void failure_on_control(struct reactor *here, struct msg *msg)
+{
+	struct failure *f = container_of(msg, struct failure, msg);
+	struct logdirs *dirs = f->m->c.logdirs;
+	int dir = logdirs_of(dirs, f->path), good = 0;
+	must(here == f->m->c.control);
+	if (!dirs->dirs[dir].offline)
+		log_error(MANAGER_LOG_LOGGER, "Log directory %s is offline: writing %s failed: %s.",
+			  dirs->dirs[dir].path, f->path, strerror(-f->error));
+	dirs->dirs[dir].offline = true;
+	for (int i = 0; i < dirs->n; i++)
+		good += !dirs->dirs[i].offline;
+	if (good == 0) {
+		log_fatal(MANAGER_LOG_LOGGER, "Shutdown broker because all log dirs have failed");
+		f->m->c.all_failed(f->m->c.arg);
+	}
+	free(f->path);
+	free(f);
+}
+
+/* On the home core. */
+static void log_has_failed(struct log_owner *owner, struct log *log, int error)
+{
+	struct manager *m = container_of(owner, struct manager, log_owner);
+	struct failure *f = mem_zalloc(sizeof *f);
+	*f = (struct failure){ .msg.run = failure_on_control, .m = m, .path = mem_strdup(log_dir(log)),
+			       .error = error };
+	reactor_post(log_home(log), m->c.control, &f->msg);
+}
+
+/* ---- life ---- */
+
+struct manager *manager_new(const struct manager_config *config)
+{
+	struct manager *m;
+	ALLOC_OBJ(m, MANAGER_MAGIC);
+	m->c = *config;
+	m->log_owner.failed = log_has_failed;
+	m->broker_epoch = -1;
+	sys_random(&m->seed, sizeof m->seed);
+	fiber_event_init(&m->clocks_stopped);
+	fiber_event_init(&m->close_begun);
+	return m;
+}
+
+void manager_free(struct manager *m)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	struct manager_topic *t, *next;
+	HASH_ITER(hh, m->topics, t, next)
+		topic_free(m, t);
+	FREE_OBJ(m);
+}
+
+struct log_owner *manager_log_owner(struct manager *m)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	return &m->log_owner;
+}
+
+void manager_set_replicas(struct manager *m, struct replicas **replicas)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	m->c.replicas = replicas;
+}
+
+int manager_load_percent(const struct manager *m)
+{
+	return atomic_load_explicit(&m->load_percent, memory_order_relaxed);
+}
+
+void manager_set_broker_epoch(struct manager *m, int64_t epoch)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	m->broker_epoch = epoch;
+}
+
+/* ---- adopting ---- */
+
+static void adopt_on_core(struct reactor *there, struct call *c)
+{
+	struct manager_adopt *a = c->arg;
+	struct replicas *replicas = a->m->c.replicas[reactor_core(there)];
+	log_attach(a->log, there, &a->m->log_owner);
+	replicas_add(replicas, a->topic, a->partition, a->log, topic_settings_get(a->settings), a->high_watermark);
+	call_done(there, c);
+}
+
+void manager_adopt(struct manager *m, struct manager_adopt *a)
+{
+	struct call call;
+	a->m = m;
+	call_run(m->c.control, m->c.reactors[manager_home(m, a->topic, a->partition)], &call, adopt_on_core, a);
+}
+
+/* ---- loading ---- */
+
+/* One partition on its way: opened on a helper, then adopted in a fiber. */
+struct loading {
+	struct job job;
+	struct load *load;
+	struct logdir_found *found;
+	struct topic_settings *settings;
+	struct log_open open;
+	int error;
+	int64_t begun_ns;
+};
+
+struct load {
+	struct manager *m;
+	struct list found;
+	int all, done, in_flight, in_flight_max;
+	struct fiber_event room; /* set, and begun anew, when a job ends */
+	char why[LOGDIRS_WHY_BYTES];
+	int error;
+};
+
+static void say_progress(void *arg, const char *dir, uint64_t bytes_done, uint64_t bytes_all)
+{
+	must(arg == NULL);
+	log_info(MANAGER_LOG_LOGGER, "Recovering %s: %llu of %llu MiB scanned", dir,
+		 (unsigned long long)(bytes_done >> 20), (unsigned long long)(bytes_all >> 20));
+}
+
+static void open_work(struct job *job)
+{
+	struct loading *l = container_of(job, struct loading, job);
+	if (l->found->deleted)
+		l->error = log_remove_dir(l->found->path);
+	else
+		l->error = log_open(&l->open);
+}
+
+static void say_loaded(const struct loading *l)
+{
+	const struct load *load = l->load;
+	const struct log_repair *repair = &l->open.repair;
+	const struct log *log = l->open.log;
+	log_info(MANAGER_LOG_LOGGER, "Completed load of Log(dir=%s, topic=%s, partition=%d, highWatermark=%lld, "
+		 "lastStableOffset=%lld, logStartOffset=%lld, logEndOffset=%lld) with %u segments in %lldms (%d/%d completed)",
+		 l->found->path, l->found->topic, l->found->partition, (long long)l->found->high_watermark,
+		 (long long)l->found->high_watermark, (long long)log_start_offset(log), (long long)log_end_offset(log),
+		 log_segments(log), (long long)((sys_mono_ns() - l->begun_ns) / 1000000), load->done, load->all);
+	if (repair->bytes_cut > 0)
+		log_warn(MANAGER_LOG_LOGGER, "%s: a torn tail of %llu bytes was cut off.", l->found->path,
+			 (unsigned long long)repair->bytes_cut);
+	if (repair->damaged)
+		log_error(MANAGER_LOG_LOGGER, "%s: damage inside the log. Offsets %lld to %lld are not served; their bytes "
+			  "are kept beside the log as *.corrupt.", l->found->path, (long long)repair->damaged_from,
+			  (long long)repair->damaged_to);
+}
+
+static void fail_directory(struct manager *m, int dir, const char *path, int error)
+{
+	if (!m->c.logdirs->dirs[dir].offline)
+		log_error(MANAGER_LOG_LOGGER, "Log directory %s is offline: %s cannot be loaded: %s.",
+			  m->c.logdirs->dirs[dir].path, path, strerror(-error));
+	m->c.logdirs->dirs[dir].offline = true;
+}
+
+static void adopt_fiber(void *arg)
+{
+	struct loading *l = arg;
+	struct load *load = l->load;
+	struct manager *m = load->m;
+	load->done++;
+	atomic_store_explicit(&m->load_percent, load->done * 100 / load->all, memory_order_relaxed);
+	if (l->error) {
+		fail_directory(m, l->found->dir, l->found->path, l->error);
+	} else if (!l->found->deleted) {
+		say_loaded(l);
+		struct manager_adopt a = { .topic = slice_str(l->found->topic), .partition = l->found->partition,
+					   .log = l->open.log, .settings = l->settings,
+					   .high_watermark = l->found->high_watermark };
+		manager_adopt(m, &a);
+	}
+	logdir_found_free(l->found);
+	free(l);
+	load->in_flight--;
+	fiber_event_set(&load->room);
+	fiber_event_init(&load->room);
+}
+
+static void open_done(struct reactor *here, struct job *job)
+{
+	must(fiber_start(here, "load", adopt_fiber, container_of(job, struct loading, job)) != NULL);
+}
+
+static void load_one(struct load *load, struct logdir_found *f)
+{
+	struct manager *m = load->m;
+	struct loading *l = mem_zalloc(sizeof *l);
+	l->load = load;
+	l->found = f;
+	l->begun_ns = sys_mono_ns();
+	l->job.work = open_work;
+	l->job.done = open_done;
+	if (!f->deleted) {
+		l->settings = manager_settings(m, slice_str(f->topic));
+		l->open = (struct log_open){
+			.dir = f->path,
+			.config = l->settings->config,
+			.stop = m->c.logdirs->dirs[f->dir].stop,
+			.recovery_point = f->recovery_point,
+			.start_offset = f->start_offset,
+			.now_ms = sys_wall_ms(),
+			.producer_expiration_ms = m->c.config->producer_id_expiration_ms,
+			.progress = say_progress,
+		};
+	}
+	while (load->in_flight >= load->in_flight_max)
+		fiber_wait(m->c.control, &load->room);
+	load->in_flight++;
+	reactor_offload(m->c.control, &l->job, "log recovery");
+}
+
+static void scan_work(void *arg)
+{
+	struct load *load = arg;
+	load->error = logdirs_scan(load->m->c.logdirs, &load->found, load->why);
+}
+
+static void say_stops(const struct logdirs *dirs)
+{
+	for (int i = 0; i < dirs->n; i++) {
+		if (dirs->dirs[i].offline)
+			continue;
+		if (dirs->dirs[i].stop == LOG_STOP_CLEAN)
+			log_info(MANAGER_LOG_LOGGER, "Skipping recovery of %d logs from %s since clean shutdown file was found",
+				 dirs->dirs[i].n_logs, dirs->dirs[i].path);
+		else
+			log_info(MANAGER_LOG_LOGGER, "Recovering %d logs from %s since no clean shutdown file was found",
+				 dirs->dirs[i].n_logs, dirs->dirs[i].path);
+	}
+}
+
+static void load_all(struct load *load)
+{
+	struct manager *m = load->m;
+	list_for_each(it, &load->found)
+		load->all++;
+	load->in_flight_max = max_of(1, m->c.config->num_recovery_threads_per_data_dir * m->c.logdirs->n);
+	struct list *it;
+	while ((it = list_pop_front(&load->found)))
+		load_one(load, list_entry(it, struct logdir_found, link));
+	while (load->in_flight > 0)
+		fiber_wait(m->c.control, &load->room);
+}
+
+bool manager_load(struct manager *m)
+{
+	struct load load = { .m = m };
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	int64_t begun_ns = sys_mono_ns();
+	list_init(&load.found);
+	fiber_event_init(&load.room);
+	log_info(MANAGER_LOG_LOGGER, "Loading logs from %d log directories, first %s", m->c.logdirs->n,
+		 m->c.logdirs->dirs[0].path);
+	fiber_offload(m->c.control, scan_work, &load, "log directories");
+	if (load.error) {
+		log_fatal(MANAGER_LOG_LOGGER, "%s", load.why);
+		struct list *it;
+		while ((it = list_pop_front(&load.found)))
+			logdir_found_free(list_entry(it, struct logdir_found, link));
+		return false;
+	}
+	say_stops(m->c.logdirs);
+	load_all(&load);
+	atomic_store_explicit(&m->load_percent, 100, memory_order_relaxed);
+	log_info(MANAGER_LOG_LOGGER, "Loaded %d logs in %lldms", load.all,
+		 (long long)((sys_mono_ns() - begun_ns) / 1000000));
+	for (int i = 0; i < m->c.logdirs->n; i++)
+		if (!m->c.logdirs->dirs[i].offline)
+			return true;
+	log_fatal(MANAGER_LOG_LOGGER, "Shutdown broker because all log dirs have failed");
+	return false;
+}

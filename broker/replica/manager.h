@@ -1,0 +1,68 @@
+/* manager.h - the replicas of this broker as a whole, on the control reactor: loads them at start, makes, drops and
+ * deletes them as the controller says, keeps checkpoints and retention going, and closes them at the end.
+ *
+ * Functions that wait run in a fiber. Data stays with the home cores: what the manager wants done there it asks for
+ * with call_run() (reactor/call.h).
+ * Facts: kafka.server.ReplicaManager and kafka.log.LogManager of 3.9; contract: coordination section 4.
+ */
+#ifndef SAMSA_REPLICA_MANAGER_H
+#define SAMSA_REPLICA_MANAGER_H
+
+#include "broker/cluster/metastore.h"
+#include "broker/cluster/zkc.h"
+#include "broker/config/config.h"
+#include "broker/replica/partition.h"
+#include "broker/storage/logdirs.h"
+
+struct manager;
+struct leader_and_isr_request;
+struct leader_and_isr_response;
+struct update_metadata_request;
+struct stop_replica_request;
+struct stop_replica_response;
+
+struct manager_config {
+	struct reactor *control;
+	struct reactor **reactors; /* of the cores */
+	struct replicas **replicas;
+	int n_cores;
+	const struct config *config;
+	struct zkc *zkc;
+	struct logdirs *logdirs;
+	struct metastore *metastore;
+	int32_t broker_id;
+	/* No log directory is left: the broker must end. On the control reactor. */
+	void (*all_failed)(void *arg);
+	void *arg;
+};
+
+struct manager *manager_new(const struct manager_config *config);
+void manager_free(struct manager *m);
+/* Where the cores' replicas report failed logs; for replicas_new(). Lives as long as the manager. */
+struct log_owner *manager_log_owner(struct manager *m);
+/* The cores' tables, once they are made with that owner. */
+void manager_set_replicas(struct manager *m, struct replicas **replicas);
+
+/* Opens every partition found on disk, in parallel, and gives each to its home core. False, after one line in the log,
+ * when the broker must not start. */
+bool manager_load(struct manager *m);
+/* 0 to 100, for /startupz. Any thread. */
+int manager_load_percent(const struct manager *m);
+/* Checkpoints, retention, flushes, expiry of producers: begins their clocks. */
+void manager_start(struct manager *m);
+/* Closes every log and leaves the directories marked clean. */
+void manager_close(struct manager *m);
+
+/* ---- what a controller says; each answers as a broker would (top-level errors, too) ---- */
+void manager_leader_and_isr(struct manager *m, const struct leader_and_isr_request *req,
+			    struct leader_and_isr_response *resp, struct arena *arena);
+enum kerr manager_update_metadata(struct manager *m, const struct update_metadata_request *req);
+void manager_stop_replica(struct manager *m, const struct stop_replica_request *req,
+			  struct stop_replica_response *resp, struct arena *arena);
+/* The epoch of this broker's registration: requests for an older one are refused. */
+void manager_set_broker_epoch(struct manager *m, int64_t epoch);
+
+/* The topic's settings were changed in ZooKeeper: read and applied. */
+void manager_topic_settings_changed(struct manager *m, const char *topic);
+
+#endif

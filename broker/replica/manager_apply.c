@@ -1,0 +1,311 @@
+/* manager_apply.c - what a controller says: LeaderAndIsr, UpdateMetadata, StopReplica. */
+#include "broker/replica/manager_priv.h"
+
+#include "broker/base/must.h"
+
+#include "leader_and_isr.kmsg.h"
+#include "stop_replica.kmsg.h"
+#include "update_metadata.kmsg.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define STATE_LOGGER "state.change.logger"
+
+/* The fences of every request of a controller. */
+static enum kerr check_epochs(struct manager *m, int32_t controller_epoch, int64_t broker_epoch, int32_t controller)
+{
+	if (controller_epoch < m->controller_epoch) {
+		log_warn(STATE_LOGGER, "[Broker id=%d] Ignoring a request of controller %d with epoch %d: epoch %d is known.",
+			 m->c.broker_id, controller, controller_epoch, m->controller_epoch);
+		return KERR_STALE_CONTROLLER_EPOCH;
+	}
+	if (broker_epoch != -1 && broker_epoch < m->broker_epoch)
+		return KERR_STALE_BROKER_EPOCH;
+	m->controller_epoch = controller_epoch;
+	return KERR_NONE;
+}
+
+/* ---- LeaderAndIsr ---- */
+
+/* One partition's new role, on its home core. */
+struct role_call {
+	struct replicas *replicas;
+	struct slice topic;
+	int32_t index;
+	struct uuid topic_id;
+	struct partition_role role;
+	enum kerr error;
+	bool missing; /* there is no such replica yet */
+};
+
+static void role_on_core(struct reactor *there, struct call *c)
+{
+	struct role_call *r = c->arg;
+	struct partition *p = replicas_find(r->replicas, r->topic, r->index);
+	r->missing = !p;
+	if (p)
+		r->error = partition_set_role(p, &r->role, &r->topic_id);
+	call_done(there, c);
+}
+
+static void set_role(struct manager *m, struct role_call *r)
+{
+	struct call call;
+	call_run(m->c.control, m->c.reactors[manager_home(m, r->topic, r->index)], &call, role_on_core, r);
+}
+
+struct making {
+	struct log_open open;
+	int error;
+};
+
+static void make_work(void *arg)
+{
+	struct making *making = arg;
+	making->error = log_open(&making->open);
+}
+
+/* A partition that is not here yet: its directory is made, in the log directory with the fewest. */
+static enum kerr make_replica(struct manager *m, const struct role_call *r)
+{
+	struct logdirs *dirs = m->c.logdirs;
+	struct topic_settings *settings = topic_settings_get(manager_settings(m, r->topic));
+	int dir = logdirs_place(dirs);
+	if (dir < 0) {
+		topic_settings_put(settings);
+		return KERR_KAFKA_STORAGE_ERROR;
+	}
+	dirs->dirs[dir].n_logs++;
+	char *path = logdirs_path(dirs, dir, r->topic, r->index);
+	struct making making = { .open = { .dir = path, .config = settings->config, .stop = LOG_STOP_CLEAN,
+					   .now_ms = sys_wall_ms(),
+					   .producer_expiration_ms = m->c.config->producer_id_expiration_ms } };
+	fiber_offload(m->c.control, make_work, &making, "new log");
+	if (making.error) {
+		log_error(MANAGER_LOG_LOGGER, "%s cannot be made: %s.", path, strerror(-making.error));
+		dirs->dirs[dir].offline = true;
+	} else {
+		log_info(MANAGER_LOG_LOGGER, "Created log for partition %.*s-%d in %s", SLICE_ARGS(r->topic), r->index, path);
+		struct manager_adopt a = { .topic = r->topic, .partition = r->index, .log = making.open.log,
+					   .settings = settings };
+		manager_adopt(m, &a);
+	}
+	topic_settings_put(settings);
+	free(path);
+	return making.error ? KERR_KAFKA_STORAGE_ERROR : KERR_NONE;
+}
+
+static bool take_ids(int32_t *to, int32_t *n, const int32_t *from, int32_t count)
+{
+	if (count > PARTITION_REPLICAS_MAX)
+		return false;
+	*n = count;
+	memcpy(to, from, (size_t)count * sizeof *to);
+	return true;
+}
+
+static enum kerr apply_role(struct manager *m, struct slice topic, const struct uuid *id,
+			    const struct leader_and_isr_request_partition *p)
+{
+	struct role_call r = { .topic = topic, .index = p->partition_index, .topic_id = *id };
+	r.replicas = m->c.replicas[manager_home(m, topic, p->partition_index)];
+	r.role = (struct partition_role){ .leader = p->leader, .leader_epoch = p->leader_epoch,
+					  .controller_epoch = p->controller_epoch,
+					  .partition_epoch = p->partition_epoch };
+	if (!take_ids(r.role.isr, &r.role.n_isr, p->isr, p->n_isr) ||
+	    !take_ids(r.role.replicas, &r.role.n_replicas, p->replicas, p->n_replicas))
+		return KERR_INVALID_REQUEST;
+	set_role(m, &r);
+	if (r.missing) {
+		enum kerr error = make_replica(m, &r);
+		if (error)
+			return error;
+		set_role(m, &r);
+	}
+	if (r.error)
+		log_info(STATE_LOGGER, "[Broker id=%d] LeaderAndIsr for %.*s-%d with leader %d, epoch %d: %s.", m->c.broker_id,
+			 SLICE_ARGS(topic), p->partition_index, p->leader, p->leader_epoch, kerr_name(r.error));
+	return r.error;
+}
+
+static void apply_topic(struct manager *m, const struct leader_and_isr_request_topic *t,
+			struct leader_and_isr_response_topic *out, struct arena *arena)
+{
+	out->topic_id = t->topic_id;
+	out->partition_errors = arena_array(arena, (size_t)t->n_partition_states, sizeof *out->partition_errors);
+	must(out->partition_errors != NULL);
+	for (int32_t i = 0; i < t->n_partition_states; i++) {
+		const struct leader_and_isr_request_partition *p = &t->partition_states[i];
+		enum kerr error = apply_role(m, t->topic_name, &t->topic_id, p);
+		out->partition_errors[out->n_partition_errors++] = (struct leader_and_isr_response_partition){
+			t->topic_name, p->partition_index, (int16_t)error };
+	}
+}
+
+void manager_leader_and_isr(struct manager *m, const struct leader_and_isr_request *req,
+			    struct leader_and_isr_response *resp, struct arena *arena)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	resp->error_code = (int16_t)check_epochs(m, req->controller_epoch, req->broker_epoch, req->controller_id);
+	if (resp->error_code)
+		return;
+	resp->topics = arena_array(arena, (size_t)req->n_topic_states, sizeof *resp->topics);
+	must(resp->topics != NULL);
+	for (int32_t i = 0; i < req->n_topic_states; i++)
+		apply_topic(m, &req->topic_states[i], &resp->topics[resp->n_topics++], arena);
+}
+
+/* ---- UpdateMetadata ---- */
+
+static struct topic_settings *settings_of(void *arg, struct slice topic)
+{
+	struct manager_topic *t = manager_topic_find(arg, topic);
+	return t ? topic_settings_get(t->settings) : NULL;
+}
+
+enum kerr manager_update_metadata(struct manager *m, const struct update_metadata_request *req)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	enum kerr error = check_epochs(m, req->controller_epoch, req->broker_epoch, req->controller_id);
+	if (!error)
+		metastore_update(m->c.metastore, req, settings_of, m);
+	return error;
+}
+
+/* ---- StopReplica ---- */
+
+enum { EPOCH_DELETED = -2 };
+
+struct stop_call {
+	struct replicas *replicas;
+	struct slice topic;
+	int32_t index, leader_epoch;
+	bool delete_it;
+	struct call *call;
+	struct partition *partition;
+	struct log_wait wait;
+	struct log *log;  /* detached; NULL: there was none, or it stays */
+	struct topic_settings *settings; /* the log's, for as long as it lives */
+	enum kerr error;
+};
+
+static void detached(struct log_wait *wait)
+{
+	struct stop_call *s = container_of(wait, struct stop_call, wait);
+	s->settings = topic_settings_get(s->partition->settings);
+	s->log = replicas_remove(s->partition);
+	call_done(s->call->to, s->call);
+}
+
+static void stop_on_core(struct reactor *there, struct call *c)
+{
+	struct stop_call *s = c->arg;
+	struct partition *p = replicas_find(s->replicas, s->topic, s->index);
+	s->call = c;
+	if (p && s->leader_epoch >= 0 && p->has_role && s->leader_epoch < p->role.leader_epoch)
+		s->error = KERR_FENCED_LEADER_EPOCH;
+	else if (p)
+		partition_drop_role(p);
+	if (!p || s->error || !s->delete_it) {
+		call_done(there, c);
+		return;
+	}
+	s->partition = p;
+	s->wait.done = detached;
+	log_detach(p->log, &s->wait);
+}
+
+struct discarding {
+	struct manager *m;
+	struct log *log;
+	char path[LOG_DIR_NAME_MAX + 4096];
+	int error;
+	int64_t delay_ms;
+};
+
+static void discard_work(void *arg)
+{
+	struct discarding *d = arg;
+	d->error = log_discard(d->log, d->path, sizeof d->path);
+}
+
+static void remove_work(void *arg)
+{
+	struct discarding *d = arg;
+	d->error = log_remove_dir(d->path);
+}
+
+/* Files of a deleted partition stay for file.delete.delay.ms; what is left at the end is removed at the next start. */
+static void remove_later(void *arg)
+{
+	struct discarding *d = arg;
+	struct manager *m = d->m;
+	if (!fiber_wait_ms(m->c.control, &m->close_begun, d->delay_ms))
+		fiber_offload(m->c.control, remove_work, d, "deleted log");
+	if (d->error)
+		log_error(MANAGER_LOG_LOGGER, "%s could not be removed: %s.", d->path, strerror(-d->error));
+	free(d);
+}
+
+static enum kerr discard(struct manager *m, struct slice topic, int32_t index, struct log *log)
+{
+	struct discarding *d = mem_zalloc(sizeof *d);
+	const struct manager_topic *t = manager_topic_find(m, topic);
+	d->m = m;
+	d->log = log;
+	d->delay_ms = t ? t->settings->config->file_delete_delay_ms : 0;
+	int dir = logdirs_of(m->c.logdirs, log_dir(log));
+	fiber_offload(m->c.control, discard_work, d, "deleted log");
+	m->c.logdirs->dirs[dir].n_logs--;
+	if (d->error) {
+		log_error(MANAGER_LOG_LOGGER, "The log of %.*s-%d could not be deleted: %s.", SLICE_ARGS(topic), index,
+			  strerror(-d->error));
+		free(d);
+		return KERR_KAFKA_STORAGE_ERROR;
+	}
+	log_info(MANAGER_LOG_LOGGER, "Log for partition %.*s-%d is renamed to %s and is scheduled for deletion",
+		 SLICE_ARGS(topic), index, d->path);
+	must(fiber_start(m->c.control, "delete", remove_later, d) != NULL);
+	return KERR_NONE;
+}
+
+static enum kerr stop_one(struct manager *m, struct slice topic, const struct stop_replica_request_partition *p)
+{
+	struct call call;
+	int home = manager_home(m, topic, p->partition_index);
+	struct stop_call s = { .replicas = m->c.replicas[home], .topic = topic, .index = p->partition_index,
+			       .leader_epoch = p->leader_epoch, .delete_it = p->delete_partition };
+	call_run(m->c.control, m->c.reactors[home], &call, stop_on_core, &s);
+	if (s.log)
+		s.error = discard(m, topic, p->partition_index, s.log);
+	topic_settings_put(s.settings);
+	return s.error;
+}
+
+void manager_stop_replica(struct manager *m, const struct stop_replica_request *req,
+			  struct stop_replica_response *resp, struct arena *arena)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	int32_t n = 0;
+	resp->error_code = (int16_t)check_epochs(m, req->controller_epoch, req->broker_epoch, req->controller_id);
+	if (resp->error_code)
+		return;
+	for (int32_t t = 0; t < req->n_topic_states; t++)
+		n += req->topic_states[t].n_partition_states;
+	resp->partition_errors = arena_array(arena, (size_t)n, sizeof *resp->partition_errors);
+	must(resp->partition_errors != NULL);
+	for (int32_t t = 0; t < req->n_topic_states; t++) {
+		const struct stop_replica_request_topic *topic = &req->topic_states[t];
+		bool deleted = false;
+		for (int32_t i = 0; i < topic->n_partition_states; i++) {
+			const struct stop_replica_request_partition *p = &topic->partition_states[i];
+			enum kerr error = stop_one(m, topic->topic_name, p);
+			resp->partition_errors[resp->n_partition_errors++] = (struct stop_replica_response_partition){
+				topic->topic_name, p->partition_index, (int16_t)error };
+			deleted |= p->delete_partition && p->leader_epoch == EPOCH_DELETED;
+		}
+		if (deleted) /* a topic made anew under this name has other settings */
+			manager_forget_settings(m, topic->topic_name);
+	}
+}

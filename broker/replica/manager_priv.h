@@ -1,0 +1,65 @@
+/* manager_priv.h - inside the replica manager.
+ *
+ *	manager.c          the object, topics' settings, loading, failed directories
+ *	manager_apply.c    LeaderAndIsr, UpdateMetadata, StopReplica
+ *	manager_upkeep.c   checkpoints, retention, flushing, expiry; closing
+ */
+#ifndef SAMSA_REPLICA_MANAGER_PRIV_H
+#define SAMSA_REPLICA_MANAGER_PRIV_H
+
+#include "broker/base/log.h"
+#include "broker/cluster/shard.h"
+#include "broker/reactor/call.h"
+#include "broker/replica/manager.h"
+
+#include <stdatomic.h>
+
+#define MANAGER_MAGIC 0x3a7a9e70u
+#define MANAGER_LOGGER "kafka.server.ReplicaManager"
+#define MANAGER_LOG_LOGGER "kafka.log.LogManager"
+
+/* What the control reactor remembers of a topic's settings. */
+struct manager_topic {
+	UT_hash_handle hh;
+	struct topic_settings *settings;
+	uint32_t name_bytes;
+	char name[];
+};
+
+struct manager {
+	unsigned magic;
+	struct manager_config c;
+	struct log_owner log_owner;
+	struct hash_seed seed;
+	struct manager_topic *topics;
+	int32_t controller_epoch; /* the highest that was heard */
+	int64_t broker_epoch;
+	atomic_int load_percent;
+	bool closing;
+	int clocks;               /* fibers of upkeep that still run */
+	struct fiber_event clocks_stopped;
+	struct fiber_event close_begun;
+};
+
+/* The settings in force, read from ZooKeeper when they are not known; borrowed. In a fiber. */
+struct topic_settings *manager_settings(struct manager *m, struct slice topic);
+void manager_forget_settings(struct manager *m, struct slice topic);
+struct manager_topic *manager_topic_find(const struct manager *m, struct slice topic);
+
+/* Gives an open log to its home core. */
+struct manager_adopt {
+	struct manager *m;
+	struct slice topic;
+	int32_t partition;
+	struct log *log;
+	struct topic_settings *settings;
+	int64_t high_watermark;
+};
+void manager_adopt(struct manager *m, struct manager_adopt *a);
+
+static inline int manager_home(const struct manager *m, struct slice topic, int32_t partition)
+{
+	return shard_home(topic, partition, m->c.n_cores);
+}
+
+#endif

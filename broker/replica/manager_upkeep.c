@@ -1,0 +1,336 @@
+/* manager_upkeep.c - what goes on beside serving: checkpoints, retention, flushing, expiry; and closing.
+ * Each is a fiber with its own clock, which ends when the manager closes. */
+#include "broker/replica/manager_priv.h"
+
+#include "broker/base/must.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- checkpoints ---- */
+
+/* What one core adds to the checkpoint files of all directories. */
+struct gathering {
+	struct manager *m;
+	struct replicas *replicas;
+	enum logdir_checkpoint kind;
+	struct checkpoint *files; /* one for each directory */
+};
+
+static int64_t checkpointed(const struct partition *p, enum logdir_checkpoint kind)
+{
+	if (kind == LOGDIR_RECOVERY_POINTS)
+		return log_recovery_point(p->log);
+	return kind == LOGDIR_HIGH_WATERMARKS ? p->high_watermark : log_start_offset(p->log);
+}
+
+static void gather_one(void *arg, struct partition *p)
+{
+	struct gathering *g = arg;
+	struct slice topic = slice_of(p->topic, p->topic_bytes);
+	int dir = logdirs_of(g->m->c.logdirs, log_dir(p->log));
+	if (g->kind != LOGDIR_START_OFFSETS || log_start_offset(p->log) > log_first_base(p->log))
+		checkpoint_add_offset(&g->files[dir], topic, p->index, checkpointed(p, g->kind));
+}
+
+static void gather_on_core(struct reactor *there, struct call *c)
+{
+	struct gathering *g = c->arg;
+	replicas_each(g->replicas, gather_one, g);
+	call_done(there, c);
+}
+
+struct writing {
+	struct manager *m;
+	enum logdir_checkpoint kind;
+	struct checkpoint *files;
+};
+
+static void write_work(void *arg)
+{
+	struct writing *w = arg;
+	struct logdirs *dirs = w->m->c.logdirs;
+	for (int i = 0; i < dirs->n; i++) {
+		int error = dirs->dirs[i].offline ? 0 : logdirs_checkpoint(dirs, i, w->kind, &w->files[i]);
+		if (error)
+			log_error(MANAGER_LOG_LOGGER, "A checkpoint of log directory %s could not be written: %s.",
+				  dirs->dirs[i].path, strerror(-error));
+		free(w->files[i].text);
+	}
+}
+
+static void write_checkpoint(struct manager *m, enum logdir_checkpoint kind)
+{
+	struct writing w = { m, kind, mem_zalloc((size_t)m->c.logdirs->n * sizeof *w.files) };
+	for (int i = 0; i < m->c.logdirs->n; i++)
+		checkpoint_begin(&w.files[i]);
+	/* One core after the other, because they add to the same texts. */
+	for (int core = 0; core < m->c.n_cores; core++) {
+		struct call call;
+		struct gathering g = { m, m->c.replicas[core], kind, w.files };
+		call_run(m->c.control, m->c.reactors[core], &call, gather_on_core, &g);
+	}
+	fiber_offload(m->c.control, write_work, &w, "checkpoint");
+	free(w.files);
+}
+
+/* ---- what each core does with each of its partitions ---- */
+
+struct sweep {
+	struct manager *m;
+	void (*each)(void *arg, struct partition *p);
+};
+
+static void sweep_on_core(struct reactor *there, struct call *c)
+{
+	struct sweep *s = c->arg;
+	replicas_each(s->m->c.replicas[reactor_core(there)], s->each, s->m);
+	call_done(there, c);
+}
+
+static void sweep(struct manager *m, void (*each)(void *arg, struct partition *p))
+{
+	struct sweep s = { m, each };
+	call_run_all(m->c.control, m->c.reactors, m->c.n_cores, sweep_on_core, &s, 0);
+}
+
+static void retain(void *arg, struct partition *p)
+{
+	must(arg != NULL);
+	if (!log_failed(p->log))
+		log_retain(p->log);
+}
+
+static void flush(void *arg, struct partition *p)
+{
+	must(arg != NULL);
+	if (!log_failed(p->log))
+		log_flush_if_due(p->log);
+}
+
+static void expire(void *arg, struct partition *p)
+{
+	const struct manager *m = arg;
+	if (!log_failed(p->log))
+		log_expire_producers(p->log, m->c.config->producer_id_expiration_ms);
+}
+
+/* ---- clocks ---- */
+
+static void recovery_points(struct manager *m)
+{
+	write_checkpoint(m, LOGDIR_RECOVERY_POINTS);
+}
+
+static void start_offsets(struct manager *m)
+{
+	write_checkpoint(m, LOGDIR_START_OFFSETS);
+}
+
+static void high_watermarks(struct manager *m)
+{
+	write_checkpoint(m, LOGDIR_HIGH_WATERMARKS);
+}
+
+static void retention(struct manager *m)
+{
+	sweep(m, retain);
+}
+
+static void flushes(struct manager *m)
+{
+	sweep(m, flush);
+}
+
+static void expiry(struct manager *m)
+{
+	sweep(m, expire);
+}
+
+struct clock {
+	struct manager *m;
+	int64_t first_ms, every_ms;
+	void (*tick)(struct manager *m);
+};
+
+static void clock_run(void *arg)
+{
+	struct clock *clock = arg;
+	struct manager *m = clock->m;
+	int64_t wait_ms = clock->first_ms;
+	while (!fiber_wait_ms(m->c.control, &m->close_begun, wait_ms)) {
+		clock->tick(m);
+		wait_ms = clock->every_ms;
+	}
+	free(clock);
+	if (--m->clocks == 0)
+		fiber_event_set(&m->clocks_stopped);
+}
+
+static void start_clock(struct manager *m, int64_t first_ms, int64_t every_ms, void (*tick)(struct manager *m))
+{
+	const int64_t forever_ms = 1000000000000;
+	if (every_ms >= forever_ms)
+		return; /* 2^63 - 1: never */
+	struct clock *clock = mem_zalloc(sizeof *clock);
+	*clock = (struct clock){ m, first_ms, max_of(every_ms, 1), tick };
+	m->clocks++;
+	must(fiber_start(m->c.control, "upkeep", clock_run, clock) != NULL);
+}
+
+void manager_start(struct manager *m)
+{
+	const struct config *c = m->c.config;
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	int64_t first_ms = c->log_initial_task_delay_ms;
+	start_clock(m, first_ms, c->log_retention_check_interval_ms, retention);
+	start_clock(m, first_ms, c->log_flush_offset_checkpoint_interval_ms, recovery_points);
+	start_clock(m, first_ms, c->log_flush_start_offset_checkpoint_interval_ms, start_offsets);
+	start_clock(m, c->replica_high_watermark_checkpoint_interval_ms,
+		    c->replica_high_watermark_checkpoint_interval_ms, high_watermarks);
+	start_clock(m, first_ms, c->log_flush_scheduler_interval_ms, flushes);
+	start_clock(m, c->producer_id_expiration_check_interval_ms, c->producer_id_expiration_check_interval_ms,
+		    expiry);
+	log_info(MANAGER_LOG_LOGGER, "Starting log cleanup with a period of %lld ms.",
+		 (long long)c->log_retention_check_interval_ms);
+}
+
+/* ---- closing ---- */
+
+/* One core's partitions, detached from it. */
+struct closed_log {
+	struct list link;
+	struct log_wait wait;
+	struct closing *closing;
+	struct partition *partition;
+	struct log *log;
+	struct topic_settings *settings; /* the log's, for as long as it lives */
+	struct slice topic;
+	int32_t index;
+	int64_t start_offset, first_base, high_watermark;
+	char path[LOG_DIR_NAME_MAX + 4096];
+};
+
+struct closing {
+	struct manager *m;
+	struct call *call;
+	struct list logs;
+	int waiting;
+};
+
+static void closed_detached(struct log_wait *wait)
+{
+	struct closed_log *l = container_of(wait, struct closed_log, wait);
+	struct closing *closing = l->closing;
+	struct partition *p = l->partition;
+	l->high_watermark = p->high_watermark;
+	l->start_offset = log_start_offset(p->log);
+	l->first_base = log_first_base(p->log);
+	l->settings = topic_settings_get(p->settings);
+	l->log = replicas_remove(p);
+	if (--closing->waiting == 0)
+		call_done(closing->call->to, closing->call);
+}
+
+static void detach_one(void *arg, struct partition *p)
+{
+	struct closing *closing = arg;
+	struct closed_log *l = mem_zalloc(sizeof *l);
+	l->closing = closing;
+	l->partition = p;
+	l->topic = slice_of(mem_dup(p->topic, p->topic_bytes), p->topic_bytes);
+	l->index = p->index;
+	l->wait.done = closed_detached;
+	strcpy(l->path, log_dir(p->log));
+	list_push_back(&closing->logs, &l->link);
+	closing->waiting++;
+	partition_drop_role(p);
+	log_detach(p->log, &l->wait);
+}
+
+static void close_on_core(struct reactor *there, struct call *c)
+{
+	struct closing *closing = c->arg;
+	closing->call = c;
+	closing->waiting = 1;
+	replicas_each(closing->m->c.replicas[reactor_core(there)], detach_one, closing);
+	if (--closing->waiting == 0)
+		call_done(there, c);
+}
+
+/* Closes the logs of one core, one after the other; cores are done at the same time by different helpers. */
+struct close_work {
+	struct manager *m;
+	struct closing *cores;
+	bool *clean;                              /* beside the directories */
+	struct checkpoint *files[LOGDIR_CHECKPOINTS];
+};
+
+static void close_one(struct close_work *w, struct closed_log *l)
+{
+	int64_t recovery_point;
+	int dir = logdirs_of(w->m->c.logdirs, l->path);
+	int error = log_close(l->log, &recovery_point);
+	if (error) {
+		log_error(MANAGER_LOG_LOGGER, "%s could not be closed in order: %s.", l->path, strerror(-error));
+		w->clean[dir] = false;
+	} else {
+		checkpoint_add_offset(&w->files[LOGDIR_RECOVERY_POINTS][dir], l->topic, l->index, recovery_point);
+		if (l->start_offset > l->first_base)
+			checkpoint_add_offset(&w->files[LOGDIR_START_OFFSETS][dir], l->topic, l->index,
+					      l->start_offset);
+		checkpoint_add_offset(&w->files[LOGDIR_HIGH_WATERMARKS][dir], l->topic, l->index, l->high_watermark);
+	}
+	topic_settings_put(l->settings);
+	free((void *)l->topic.p);
+	free(l);
+}
+
+static void close_all_work(void *arg)
+{
+	struct close_work *w = arg;
+	struct logdirs *dirs = w->m->c.logdirs;
+	struct list *it;
+	for (int core = 0; core < w->m->c.n_cores; core++)
+		while ((it = list_pop_front(&w->cores[core].logs)))
+			close_one(w, list_entry(it, struct closed_log, link));
+	for (int kind = 0; kind < LOGDIR_CHECKPOINTS; kind++)
+		for (int i = 0; i < dirs->n; i++) {
+			int error = dirs->dirs[i].offline ? 0 : logdirs_checkpoint(dirs, i, kind, &w->files[kind][i]);
+			if (error)
+				w->clean[i] = false;
+			free(w->files[kind][i].text);
+		}
+	logdirs_close(dirs, w->clean);
+}
+
+void manager_close(struct manager *m)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	int n_dirs = m->c.logdirs->n;
+	m->closing = true;
+	fiber_event_set(&m->close_begun);
+	if (m->clocks > 0)
+		fiber_wait(m->c.control, &m->clocks_stopped);
+	struct close_work w = { .m = m, .cores = mem_zalloc((size_t)m->c.n_cores * sizeof *w.cores),
+				.clean = mem_zalloc((size_t)n_dirs) };
+	for (int core = 0; core < m->c.n_cores; core++) {
+		w.cores[core].m = m;
+		list_init(&w.cores[core].logs);
+	}
+	for (int i = 0; i < n_dirs; i++)
+		w.clean[i] = !m->c.logdirs->dirs[i].offline;
+	for (int kind = 0; kind < LOGDIR_CHECKPOINTS; kind++) {
+		w.files[kind] = mem_zalloc((size_t)n_dirs * sizeof *w.files[kind]);
+		for (int i = 0; i < n_dirs; i++)
+			checkpoint_begin(&w.files[kind][i]);
+	}
+	call_run_all(m->c.control, m->c.reactors, m->c.n_cores, close_on_core, w.cores, sizeof *w.cores);
+	fiber_offload(m->c.control, close_all_work, &w, "closing logs");
+	m->c.logdirs = NULL;
+	for (int kind = 0; kind < LOGDIR_CHECKPOINTS; kind++)
+		free(w.files[kind]);
+	free(w.cores);
+	free(w.clean);
+	log_info(MANAGER_LOG_LOGGER, "Shutdown complete.");
+}
