@@ -1,0 +1,139 @@
+/* controller_priv.h - inside the controller's room: the object, its events, and how the files of the room divide it.
+ *
+ *	controller.c     election, resigning, failover, brokers that come and go
+ *	topics_sm.c      topics that come, grow and go (watches on /brokers/topics and /admin/delete_topics)
+ *	partition_sm.c   the partition state machine, and its writes to the state znodes
+ *	replica_sm.c     the replica state machine
+ *	push.c           requests to brokers, gathered over one event, and a sender for each broker
+ */
+#ifndef SAMSA_CONTROLLER_CONTROLLER_PRIV_H
+#define SAMSA_CONTROLLER_CONTROLLER_PRIV_H
+
+#include "broker/base/log.h"
+#include "broker/controller/context.h"
+#include "broker/controller/controller.h"
+#include "broker/controller/elect.h"
+
+#define CONTROLLER_MAGIC 0xc0a17011u
+#define CTL_LOGGER "kafka.controller.KafkaController"
+#define CTL_STATE_LOGGER "state.change.logger"
+
+enum {
+	CTL_EVENTS_MAX = 100000,      /* waiting; one more is a bug, for events of a kind are not queued twice */
+	CTL_ARENA_BYTES = 256 << 20,  /* of one event */
+	CTL_SENDER_RETRY_MS = 100,
+};
+
+/* Something to be decided. Runs in the event fiber; freed after. */
+struct ctl_event {
+	struct list link;
+	const char *name;
+	void (*run)(struct controller *c, struct ctl_event *e);
+	int32_t broker;
+	char *topic;        /* freed with the event */
+	int n_partitions;
+	int32_t *partitions; /* likewise */
+	bool failed;
+};
+
+/* A watch that turns into an event. */
+struct ctl_watch {
+	struct zkc_watch zkc;
+	struct controller *c;
+	char *path;
+	const char *event_name;
+	void (*run)(struct controller *c, struct ctl_event *e);
+	int32_t broker;
+	char *topic;
+};
+
+struct controller {
+	unsigned magic;
+	struct reactor *control;
+	struct zkc *zkc;
+	const struct config *config;
+	int32_t broker_id;
+	struct controller_ports ports;
+
+	bool active, stopping;
+	int32_t epoch;            /* of this controller, when active */
+	int32_t epoch_version;    /* of /controller_epoch: the fence */
+	int32_t known;            /* broker in /controller, -1 */
+	struct ctl_context ctx;
+
+	struct list events;
+	int n_events;
+	struct fiber *worker;
+	bool worker_waits;
+	struct fiber_event first_election, stopped;
+	struct zkc_listener session;
+	struct ctl_watch *watch_controller;
+	struct ctl_watch *watch_brokers, *watch_topics, *watch_deletions, *watch_preferred;
+	bool preferred_due;
+
+	/* What this event has gathered for the brokers (push.c). */
+	struct push *push;
+};
+
+/* ---- controller.c ---- */
+struct ctl_event *ctl_event_new(const char *name, void (*run)(struct controller *c, struct ctl_event *e));
+/* Takes the event. */
+void ctl_enqueue(struct controller *c, struct ctl_event *e);
+struct ctl_watch *ctl_watch_new(struct controller *c, const char *path, bool children, const char *event_name,
+				void (*run)(struct controller *c, struct ctl_event *e));
+void ctl_watch_free(struct controller *c, struct ctl_watch *w);
+/* A write fenced by the controller epoch. ZK_FENCED: another controller is there, and this one has resigned. */
+enum zk_err ctl_write(struct controller *c, struct zk_op op, struct zk_req *req);
+/* As many, pipelined; each req->err tells. False when one was fenced. */
+bool ctl_write_all(struct controller *c, struct zk_req *reqs, size_t n);
+void ctl_resign(struct controller *c);
+
+/* ---- topics_sm.c ---- */
+/* At failover: all topics with their assignments and states. False when ZooKeeper could not be read. */
+bool ctl_load_topics(struct controller *c);
+void ctl_topics_changed(struct controller *c, struct ctl_event *e);
+void ctl_topic_changed(struct controller *c, struct ctl_event *e);
+void ctl_deletions_changed(struct controller *c, struct ctl_event *e);
+void ctl_preferred_changed(struct controller *c, struct ctl_event *e);
+/* Goes on with deletions as far as replicas allow. */
+void ctl_resume_deletions(struct controller *c);
+/* A broker's answer to StopReplica with delete. */
+void ctl_replicas_deleted(struct controller *c, struct ctl_event *e);
+void ctl_topic_forget(struct controller *c, struct ctl_topic *t);
+
+/* ---- partition_sm.c ---- */
+struct ctl_partitions {
+	struct ctl_partition **v;
+	int n, room;
+};
+void ctl_partitions_add(struct ctl_partitions *ps, struct ctl_partition *p);
+void ctl_partitions_free(struct ctl_partitions *ps);
+/* New ones are made in ZooKeeper and get their first leader; the others are elected anew by `strategy`. */
+void ctl_partitions_online(struct controller *c, const struct ctl_partitions *ps, enum elect_strategy strategy);
+void ctl_partitions_set(struct controller *c, const struct ctl_partitions *ps, enum ctl_partition_state to);
+/* Elects for all that are New or Offline and not on their way out. */
+void ctl_elect_offline(struct controller *c);
+/* Writes a leadership; on success it is the partition's, with its new partition epoch. */
+enum zk_err ctl_write_leadership(struct controller *c, struct ctl_partition *p, const struct ctl_leadership *lead);
+
+/* ---- replica_sm.c ---- */
+/* Every replica of the partition on `broker` (-1: on all) that may go there. */
+void ctl_replicas_to(struct controller *c, const struct ctl_partitions *ps, int32_t broker, enum ctl_replica_state to);
+
+/* ---- push.c ---- */
+struct push *push_new(void);
+void push_free(struct push *push);
+void push_leader_and_isr(struct controller *c, int32_t broker, struct ctl_partition *p, bool is_new);
+/* To all live replicas of the partition, and its metadata to every broker. */
+void push_partition(struct controller *c, struct ctl_partition *p, bool is_new);
+void push_metadata(struct controller *c, struct ctl_partition *p);
+/* The list of brokers has changed, or somebody knows nothing yet: UpdateMetadata even without partitions. */
+void push_brokers(struct controller *c);
+void push_stop_replica(struct controller *c, int32_t broker, struct ctl_partition *p, bool delete_it);
+/* Hands what was gathered to the senders. */
+void push_flush(struct controller *c);
+struct sender *sender_start(struct controller *c, int32_t broker, int64_t broker_epoch);
+/* Drops what waits; the fiber ends by itself. */
+void sender_stop(struct sender *s);
+
+#endif

@@ -1,0 +1,487 @@
+/* topics.c - see topics.h. */
+#include "broker/controller/topics.h"
+
+#include "broker/base/log.h"
+#include "broker/base/must.h"
+#include "broker/cluster/names.h"
+#include "broker/controller/assign.h"
+#include "broker/reactor/sys.h"
+#include "zkutil/znode.h"
+
+#include <string.h>
+
+#define LOGGER "kafka.zk.AdminZkClient"
+
+/* ---- ZooKeeper ---- */
+
+static enum kerr of_zk(enum zk_err err, const char **why)
+{
+	if (err == ZK_OK)
+		return KERR_NONE;
+	if (err == ZK_FENCED) {
+		*why = "The controller has changed in between.";
+		return KERR_STALE_CONTROLLER_EPOCH;
+	}
+	*why = zk_err_text(err);
+	return err == ZK_CLOSING ? KERR_BROKER_NOT_AVAILABLE : KERR_UNKNOWN_SERVER_ERROR;
+}
+
+static bool exists(const struct topics *t, const char *path)
+{
+	struct zk_req req;
+	zk_req_exists(&req, path, false);
+	bool there = zkc_call(t->zkc, &req) == ZK_OK;
+	zk_req_fini(&req);
+	return there;
+}
+
+/* The version of /controller, to guard a write of a config by (contract: zk_schema, row 9). */
+static enum zk_err controller_version(const struct topics *t, int32_t *version)
+{
+	struct zk_req req;
+	zk_req_exists(&req, znode_path(ZNODE_CONTROLLER), false);
+	enum zk_err err = zkc_call(t->zkc, &req);
+	*version = req.stat.version;
+	zk_req_fini(&req);
+	return err == ZK_NONODE ? ZK_FENCED : err;
+}
+
+/* A config node that is there is written over, guarded; one that is not is created. */
+static enum zk_err write_settings(const struct topics *t, const char *path, struct slice json)
+{
+	struct zk_req req;
+	int32_t version;
+	enum zk_err err = controller_version(t, &version);
+	if (err != ZK_OK)
+		return err;
+	zk_req_write(&req, zk_op_set(path, json, ZK_ANY_VERSION));
+	zk_req_guard(&req, znode_path(ZNODE_CONTROLLER), version);
+	err = zkc_call(t->zkc, &req);
+	zk_req_fini(&req);
+	return err == ZK_NONODE ? zkc_create(t->zkc, path, json) : err;
+}
+
+/* ---- creation: checks ---- */
+
+static enum kerr check_name(const struct topics *t, const struct topic_spec *spec, struct arena *arena, const char **why)
+{
+	const char *problem = name_problem(spec->name);
+	if (problem) {
+		*why = arena_printf(arena, "Topic name is invalid: %s", problem);
+		return KERR_INVALID_TOPIC_EXCEPTION;
+	}
+	const struct metadata *now = metastore_now(t->metastore);
+	for (int i = 0; i < meta_topics(now); i++) {
+		const struct meta_topic *other = meta_topic_at(now, i);
+		struct slice name = slice_of(other->name, other->name_bytes);
+		if (slice_eq(name, spec->name) || !name_collides(name, spec->name))
+			continue;
+		*why = arena_printf(arena, "Topic '%.*s' collides with existing topics: %s", SLICE_ARGS(spec->name),
+				    other->name);
+		return KERR_INVALID_TOPIC_EXCEPTION;
+	}
+	return KERR_NONE;
+}
+
+static enum kerr check_new(const struct topics *t, struct slice name, struct arena *arena, const char **why)
+{
+	char *text = arena_strdup(arena, name);
+	must(text != NULL);
+	struct znode_path deleted = znode_delete_topic_path(text), topic = znode_topic_path(text);
+	if (exists(t, deleted.s)) {
+		*why = arena_printf(arena, "Topic '%.*s' is marked for deletion.", SLICE_ARGS(name));
+		return KERR_TOPIC_ALREADY_EXISTS;
+	}
+	if (exists(t, topic.s)) {
+		*why = arena_printf(arena, "Topic '%.*s' already exists.", SLICE_ARGS(name));
+		return KERR_TOPIC_ALREADY_EXISTS;
+	}
+	return KERR_NONE;
+}
+
+static bool has_twice(const struct topic_assignment *a)
+{
+	for (int32_t i = 0; i < a->n; i++)
+		for (int32_t k = 0; k < i; k++)
+			if (a->ids[i] == a->ids[k])
+				return true;
+	return false;
+}
+
+/* The rules for assignments by hand; partitions must be `first`, `first` + 1, ... in any order. */
+static enum kerr check_assignments(const struct topic_assignment *v, int32_t n, int32_t first, const char **why)
+{
+	*why = NULL;
+	for (int32_t i = 0; i < n; i++) {
+		bool seen = false;
+		for (int32_t k = 0; k < n; k++)
+			seen |= v[k].partition == first + i;
+		if (!seen)
+			*why = "partitions should be a consecutive 0-based integer sequence";
+		else if (v[i].n == 0)
+			*why = "Assigned replica list must not be empty";
+		else if (v[i].n != v[0].n)
+			*why = "All partitions should have the same number of replicas";
+		else if (v[i].n > ZNODE_REPLICAS_MAX || has_twice(&v[i]))
+			*why = "Duplicate replica assignment found";
+		if (*why)
+			return KERR_INVALID_REPLICA_ASSIGNMENT;
+	}
+	return KERR_NONE;
+}
+
+static enum kerr check_counts(int32_t partitions, int replication, int brokers, struct arena *arena, const char **why)
+{
+	if (partitions <= 0 || partitions > TOPICS_PARTITIONS_MAX) {
+		*why = partitions <= 0 ? "Number of partitions must be larger than 0."
+				       : "Number of partitions is beyond TOPICS_PARTITIONS_MAX.";
+		return KERR_INVALID_PARTITIONS;
+	}
+	if (replication <= 0) {
+		*why = "Replication factor must be larger than 0.";
+		return KERR_INVALID_REPLICATION_FACTOR;
+	}
+	if (replication > brokers) {
+		*why = arena_printf(arena, "Replication factor: %d larger than available brokers: %d.", replication,
+				    brokers);
+		return KERR_INVALID_REPLICATION_FACTOR;
+	}
+	return KERR_NONE;
+}
+
+/* ---- assignment ---- */
+
+/* The live brokers by ascending id, in the arena. */
+static struct assign_broker *live_brokers(const struct topics *t, struct arena *arena, int *n)
+{
+	const struct metadata *now = metastore_now(t->metastore);
+	*n = meta_brokers(now);
+	struct assign_broker *brokers = arena_array(arena, (size_t)*n, sizeof *brokers);
+	must(brokers != NULL);
+	for (int i = 0; i < *n; i++) {
+		const struct meta_broker *b = meta_broker_at(now, i);
+		brokers[i].id = b->id;
+		brokers[i].rack = b->rack ? arena_strdup(arena, slice_str(b->rack)) : NULL;
+	}
+	return brokers;
+}
+
+static enum kerr assign(struct assign_broker *brokers, int n, int32_t first, int32_t partitions, int replicas,
+			const uint32_t start_shift[2], struct arena *arena, struct znode_topic *out, const char **why)
+{
+	int32_t *ids = arena_array(arena, (size_t)partitions * (size_t)replicas, sizeof *ids);
+	out->partitions = arena_array(arena, (size_t)partitions, sizeof *out->partitions);
+	if (!ids || !out->partitions)
+		return KERR_UNKNOWN_SERVER_ERROR;
+	if (!assign_replicas(brokers, n, first, partitions, replicas, start_shift[0], start_shift[1], ids)) {
+		*why = "Not all brokers have rack information for replica rack aware assignment.";
+		return KERR_UNKNOWN_SERVER_ERROR;
+	}
+	out->n_partitions = (unsigned)partitions;
+	for (int32_t i = 0; i < partitions; i++)
+		out->partitions[i] = (struct znode_replicas){
+			.partition = first + i, .replicas = { ids + i * replicas, (unsigned)replicas } };
+	return KERR_NONE;
+}
+
+static enum kerr take_assignments(const struct topic_assignment *v, int32_t n, struct arena *arena,
+				  struct znode_topic *out)
+{
+	out->partitions = arena_array(arena, (size_t)n, sizeof *out->partitions);
+	if (!out->partitions)
+		return KERR_UNKNOWN_SERVER_ERROR;
+	out->n_partitions = (unsigned)n;
+	for (int32_t i = 0; i < n; i++)
+		out->partitions[i] = (struct znode_replicas){
+			.partition = v[i].partition, .replicas = { (int32_t *)v[i].ids, (unsigned)v[i].n } };
+	return KERR_NONE;
+}
+
+static enum kerr plan(const struct topics *t, const struct topic_spec *spec, struct arena *arena,
+		      struct znode_topic *out, const char **why)
+{
+	int n;
+	struct assign_broker *brokers = live_brokers(t, arena, &n);
+	uint32_t random[2];
+	if (spec->n_assignments > 0) {
+		if (spec->partitions != TOPICS_DEFAULT || spec->replication_factor != TOPICS_DEFAULT) {
+			*why = "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be "
+			       "used at the same time.";
+			return KERR_INVALID_REQUEST;
+		}
+		return take_assignments(spec->assignments, spec->n_assignments, arena, out);
+	}
+	int32_t partitions = spec->partitions == TOPICS_DEFAULT ? t->config->num_partitions : spec->partitions;
+	int replication = spec->replication_factor == TOPICS_DEFAULT ? t->config->default_replication_factor
+								     : spec->replication_factor;
+	enum kerr error = check_counts(partitions, replication, n, arena, why);
+	if (error)
+		return error;
+	sys_random(random, sizeof random);
+	return assign(brokers, n, 0, partitions, replication,
+		      (uint32_t[]){ random[0] % (uint32_t)n, random[1] % (uint32_t)n }, arena, out, why);
+}
+
+/* ---- creation ---- */
+
+static void new_id(struct znode_topic *z)
+{
+	uint8_t random[16];
+	z->has_id = true;
+	do
+		sys_random(random, sizeof random);
+	while (!uuid_from_random(&z->id, random));
+}
+
+static enum kerr write_topic(const struct topics *t, const struct topic_spec *spec, struct arena *arena,
+			     struct znode_topic *z, const char **why)
+{
+	char *name = arena_strdup(arena, spec->name);
+	char *config_path = arena_printf(arena, "%s/%s", znode_path(ZNODE_CONFIG_TOPICS), name);
+	struct znode_config own = { .n = (unsigned)spec->n_settings };
+	own.entries = arena_array(arena, spec->n_settings, sizeof *own.entries);
+	if (!name || !config_path || !own.entries)
+		return KERR_UNKNOWN_SERVER_ERROR;
+	for (size_t i = 0; i < spec->n_settings; i++)
+		own.entries[i] = (struct znode_entry){ spec->settings[i].name, spec->settings[i].value };
+	new_id(z);
+	struct slice config_json = znode_config_encode(arena, &own), json = znode_topic_encode(arena, z);
+	if (slice_is_null(config_json) || slice_is_null(json))
+		return KERR_UNKNOWN_SERVER_ERROR;
+	log_info(LOGGER, "Creating topic %s with %u partitions", name, z->n_partitions);
+	enum zk_err err = write_settings(t, config_path, config_json);
+	if (err == ZK_OK) {
+		struct znode_path path = znode_topic_path(name);
+		err = zkc_create(t->zkc, path.s, json);
+	}
+	if (err == ZK_NODEEXISTS) {
+		*why = arena_printf(arena, "Topic '%.*s' already exists.", SLICE_ARGS(spec->name));
+		return KERR_TOPIC_ALREADY_EXISTS;
+	}
+	return of_zk(err, why);
+}
+
+static enum kerr check_settings(const struct topics *t, const struct topic_spec *spec, struct arena *arena,
+				const char **why)
+{
+	for (size_t i = 0; i < spec->n_settings; i++)
+		if (!spec->settings[i].value) {
+			*why = arena_printf(arena, "Null value not supported for topic configs: %s", spec->settings[i].name);
+			return KERR_INVALID_CONFIG;
+		}
+	*why = topic_config_check(arena, t->config, NULL, 0, spec->settings, spec->n_settings);
+	return *why ? KERR_INVALID_CONFIG : KERR_NONE;
+}
+
+enum kerr topics_create(const struct topics *t, const struct topic_spec *spec, bool validate_only, struct arena *arena,
+			struct topic_made *out, const char **why)
+{
+	struct znode_topic z = { 0 };
+	*why = NULL;
+	enum kerr error = KERR_NONE;
+	if (meta_topic(metastore_now(t->metastore), spec->name)) {
+		*why = arena_printf(arena, "Topic '%.*s' already exists.", SLICE_ARGS(spec->name));
+		return KERR_TOPIC_ALREADY_EXISTS;
+	}
+	error = plan(t, spec, arena, &z, why);
+	if (!error)
+		error = check_name(t, spec, arena, why);
+	if (!error)
+		error = check_new(t, spec->name, arena, why);
+	if (!error && spec->n_assignments > 0)
+		error = check_assignments(spec->assignments, spec->n_assignments, 0, why);
+	if (!error)
+		error = check_settings(t, spec, arena, why);
+	if (!error && !validate_only)
+		error = write_topic(t, spec, arena, &z, why);
+	if (!error)
+		*out = (struct topic_made){ z.id, (int32_t)z.n_partitions, (int16_t)z.partitions[0].replicas.n };
+	return error;
+}
+
+/* ---- growth ---- */
+
+static enum kerr read_topic(const struct topics *t, struct slice name, struct arena *arena, struct znode_topic *out,
+			    const char **why)
+{
+	struct zk_req req;
+	struct znode_why problem;
+	char *text = arena_strdup(arena, name);
+	must(text != NULL);
+	struct znode_path path = znode_topic_path(text), deleted = znode_delete_topic_path(text);
+	if (exists(t, deleted.s)) {
+		*why = "The topic is queued for deletion.";
+		return KERR_INVALID_TOPIC_EXCEPTION;
+	}
+	zk_req_get(&req, path.s, false);
+	enum zk_err err = zkc_call(t->zkc, &req);
+	enum kerr error = of_zk(err, why);
+	if (err == ZK_NONODE) {
+		*why = arena_printf(arena, "The topic '%.*s' does not exist.", SLICE_ARGS(name));
+		error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	} else if (!error && znode_topic_decode(arena, req.data, out, &problem) != 0) {
+		*why = arena_printf(arena, "The topic's znode cannot be read: %s", problem.s);
+		error = KERR_UNKNOWN_SERVER_ERROR;
+	}
+	zk_req_fini(&req);
+	return error;
+}
+
+static enum kerr check_growth(const struct topics *t, const struct znode_topic *z, struct slice name, int32_t count,
+			      const struct topic_assignment *assignments, int32_t n_assignments, struct arena *arena,
+			      const char **why)
+{
+	int32_t so_far = (int32_t)z->n_partitions;
+	for (unsigned i = 0; i < z->n_partitions; i++)
+		if (z->partitions[i].adding.n > 0 || z->partitions[i].removing.n > 0) {
+			*why = arena_printf(arena, "A partition reassignment is in progress for the topic '%.*s'.", SLICE_ARGS(name));
+			return KERR_REASSIGNMENT_IN_PROGRESS;
+		}
+	if (count == so_far)
+		*why = arena_printf(arena, "Topic already has %d partitions.", so_far);
+	else if (count < so_far)
+		*why = arena_printf(arena, "Topic currently has %d partitions, which is higher than the requested %d.", so_far,
+				    count);
+	else if (count > TOPICS_PARTITIONS_MAX)
+		*why = "Number of partitions is beyond TOPICS_PARTITIONS_MAX.";
+	if (*why)
+		return KERR_INVALID_PARTITIONS;
+	if (!assignments)
+		return KERR_NONE;
+	if (n_assignments != count - so_far) {
+		*why = arena_printf(arena, "Increasing the number of partitions by %d but %d assignments provided.",
+				    count - so_far, n_assignments);
+		return KERR_INVALID_REPLICA_ASSIGNMENT;
+	}
+	for (int32_t i = 0; i < n_assignments; i++)
+		for (int32_t k = 0; k < assignments[i].n; k++)
+			if (!meta_broker(metastore_now(t->metastore), assignments[i].ids[k])) {
+				*why = arena_printf(arena, "Unknown broker(s) in replica assignment: %d.",
+						    assignments[i].ids[k]);
+				return KERR_INVALID_REPLICA_ASSIGNMENT;
+			}
+	return check_assignments(assignments, n_assignments, so_far, why);
+}
+
+/* The partitions to add: as asked for, or beginning where the first partition's leader is (as 3.9 does). */
+static enum kerr plan_growth(const struct topics *t, const struct znode_topic *z, int32_t count,
+			     const struct topic_assignment *assignments, int32_t n_assignments, struct arena *arena,
+			     struct znode_topic *added, const char **why)
+{
+	int n;
+	int32_t so_far = (int32_t)z->n_partitions;
+	if (assignments)
+		return take_assignments(assignments, n_assignments, arena, added);
+	struct assign_broker *brokers = live_brokers(t, arena, &n);
+	int replication = (int)z->partitions[0].replicas.n;
+	uint32_t start = 0;
+	for (int i = 0; i < n; i++)
+		if (brokers[i].id >= z->partitions[0].replicas.v[0]) {
+			start = (uint32_t)i;
+			break;
+		}
+	enum kerr error = check_counts(count, replication, n, arena, why);
+	if (error)
+		return error;
+	return assign(brokers, n, so_far, count - so_far, replication, (uint32_t[]){ start, (uint32_t)so_far }, arena, added,
+		      why);
+}
+
+enum kerr topics_grow(const struct topics *t, struct slice name, int32_t count,
+		      const struct topic_assignment *assignments, int32_t n_assignments, bool validate_only,
+		      struct arena *arena, const char **why)
+{
+	struct znode_topic z, added;
+	*why = NULL;
+	enum kerr error = read_topic(t, name, arena, &z, why);
+	if (!error && z.n_partitions == 0)
+		error = KERR_UNKNOWN_SERVER_ERROR;
+	if (!error)
+		error = check_growth(t, &z, name, count, assignments, n_assignments, arena, why);
+	if (!error)
+		error = plan_growth(t, &z, count, assignments, n_assignments, arena, &added, why);
+	if (error || validate_only)
+		return error;
+	struct znode_replicas *all = arena_array(arena, (size_t)count, sizeof *all);
+	if (!all)
+		return KERR_UNKNOWN_SERVER_ERROR;
+	memcpy(all, z.partitions, z.n_partitions * sizeof *all);
+	memcpy(all + z.n_partitions, added.partitions, added.n_partitions * sizeof *all);
+	z.partitions = all;
+	z.n_partitions += added.n_partitions;
+	struct zk_req req;
+	char *text = arena_strdup(arena, name);
+	must(text != NULL);
+	struct znode_path path = znode_topic_path(text);
+	zk_req_write(&req, zk_op_set(path.s, znode_topic_encode(arena, &z), ZK_ANY_VERSION));
+	error = of_zk(zkc_call(t->zkc, &req), why);
+	zk_req_fini(&req);
+	return error;
+}
+
+/* ---- deletion, waiting, settings ---- */
+
+enum kerr topics_delete(const struct topics *t, struct slice name)
+{
+	const char *why;
+	char *text = mem_printf("%.*s", SLICE_ARGS(name));
+	struct znode_path path = znode_delete_topic_path(text);
+	enum zk_err err = zkc_create(t->zkc, path.s, SLICE_NULL);
+	free(text);
+	if (err == ZK_NODEEXISTS) /* queued already: it will go */
+		return KERR_NONE;
+	return of_zk(err, &why);
+}
+
+struct waiting {
+	struct slice name;
+	int32_t partitions;
+};
+
+static bool has_leaders(void *arg, const struct metadata *m)
+{
+	const struct waiting *w = arg;
+	const struct meta_topic *topic = meta_topic(m, w->name);
+	if (!topic || topic->n_partitions < w->partitions)
+		return false;
+	for (int i = 0; i < topic->n_partitions; i++)
+		if (!topic->partitions[i].known || topic->partitions[i].leader < 0)
+			return false;
+	return true;
+}
+
+bool topics_wait_leaders(const struct topics *t, struct slice name, int32_t partitions, int64_t timeout_ms)
+{
+	return metastore_wait(t->metastore, has_leaders, &(struct waiting){ name, partitions }, timeout_ms);
+}
+
+static bool is_gone(void *arg, const struct metadata *m)
+{
+	const struct waiting *w = arg;
+	return !meta_topic(m, w->name);
+}
+
+bool topics_wait_gone(const struct topics *t, struct slice name, int64_t timeout_ms)
+{
+	return metastore_wait(t->metastore, is_gone, &(struct waiting){ name, 0 }, timeout_ms);
+}
+
+enum kerr topics_settings(const struct topics *t, struct slice name, struct arena *arena, struct config_setting **out,
+			  size_t *n)
+{
+	struct zk_req req;
+	struct znode_config z = { 0 };
+	struct znode_why problem;
+	char *path = arena_printf(arena, "%s/%.*s", znode_path(ZNODE_CONFIG_TOPICS), SLICE_ARGS(name));
+	if (!path)
+		return KERR_UNKNOWN_SERVER_ERROR;
+	zk_req_get(&req, path, false);
+	enum zk_err err = zkc_call(t->zkc, &req);
+	bool fine = err == ZK_NONODE || (err == ZK_OK && znode_config_decode(arena, req.data, &z, &problem) == 0);
+	zk_req_fini(&req);
+	*out = arena_array(arena, z.n, sizeof **out);
+	*n = z.n;
+	for (unsigned i = 0; *out && i < z.n; i++)
+		(*out)[i] = (struct config_setting){ z.entries[i].key, z.entries[i].value };
+	return fine && *out ? KERR_NONE : KERR_UNKNOWN_SERVER_ERROR;
+}
