@@ -1,10 +1,127 @@
-/* main.c - the table of contents: config, cores, rooms up in order, rooms down in reverse. */
+/* main.c - the command line, the threads, and the signals. */
 #include "config.h"
 
-#include <stdio.h>
+#include "broker/base/log.h"
+#include "broker/base/must.h"
+#include "broker/broker.h"
+#include "broker/config/options.h"
+#include "broker/storage/file.h"
 
-int main(void)
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { STUCK_MS = 5000 }; /* a reactor that has not turned for so long is reported */
+
+struct process {
+	struct broker *broker;
+	struct io signals;
+	struct reactor *control;
+	int status;
+};
+
+static void on_signal(struct reactor *here, struct io *io, uint32_t events)
 {
-	puts("samsa-broker " PACKAGE_VERSION);
-	return 0;
+	struct process *p = container_of(io, struct process, signals);
+	must(here == p->control && events != 0);
+	for (int number; (number = sys_signals_next(io->fd)) != 0;)
+		if (number == SIGHUP)
+			broker_reload(p->broker);
+		else
+			broker_stop(p->broker);
+}
+
+static void ended(void *arg, int status)
+{
+	struct process *p = arg;
+	p->status = status;
+	for (int i = 0; i < broker_cores(p->broker); i++)
+		reactor_stop(broker_core(p->broker, i));
+	reactor_stop(p->control);
+}
+
+static void run(void *arg)
+{
+	reactor_run(arg);
+}
+
+/* The start banner: what a person wants to know first. */
+static void banner(const struct config *c, int cores)
+{
+	struct arena arena;
+	arena_init(&arena, 1 << 20);
+	log_info("kafka.Kafka", "Samsa " PACKAGE_VERSION ", a Kafka 3.9 broker beside ZooKeeper (inter.broker.protocol.version %s)",
+		 c->inter_broker_protocol_version);
+	log_info("kafka.Kafka", "  broker.id %d, ZooKeeper %s", c->broker_id, c->zookeeper_connect);
+	for (uint32_t i = 0; i < c->listening.n; i++)
+		log_info("kafka.Kafka", "  listens on %s", listener_text(&arena, &c->listening.v[i]));
+	for (uint32_t i = 0; i < c->data_dirs.n; i++)
+		log_info("kafka.Kafka", "  keeps its logs in %s", c->data_dirs.v[i]);
+	log_info("kafka.Kafka", "  %d data cores, frames of at most %d bytes", cores, c->socket_request_max_bytes);
+	arena_free(&arena);
+}
+
+static int serve(const struct config *c)
+{
+	int cpus[BROKER_CORES_MAX], granted = sys_cpus(cpus, BROKER_CORES_MAX);
+	int cores = c->num_cores > 0 ? min_of(c->num_cores, BROKER_CORES_MAX) : granted;
+	struct sys_thread *threads[BROKER_CORES_MAX];
+	struct reactor *all[BROKER_CORES_MAX + 1];
+	struct process p = { .signals = { .fd = sys_signals_open(), .ready = on_signal } };
+	must(p.signals.fd >= 0);
+	banner(c, cores);
+	p.broker = broker_new(c, cores);
+	p.control = broker_control(p.broker);
+	all[cores] = p.control;
+	io_watch(p.control, &p.signals, SYS_READABLE);
+	for (int i = 0; i < cores; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "core-%d", i);
+		all[i] = broker_core(p.broker, i);
+		threads[i] = sys_thread_start(name, cores <= granted ? cpus[i] : -1, run, all[i]);
+	}
+	struct watchdog *dog = watchdog_start(all, cores + 1, STUCK_MS);
+	broker_start(p.broker, ended, &p);
+	reactor_run(p.control);
+	for (int i = 0; i < cores; i++)
+		sys_thread_join(threads[i]);
+	watchdog_stop(dog);
+	io_unwatch(p.control, &p.signals);
+	broker_free(p.broker);
+	return p.status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct problems problems;
+	char *text;
+	size_t n;
+	enum options_verdict verdict = options_parse(argc, argv, &options);
+	if (verdict == OPTIONS_DONE || verdict == OPTIONS_WRONG)
+		return verdict == OPTIONS_WRONG;
+	int error = file_read(options.file, CONFIG_FILE_BYTES, &text, &n);
+	if (error) {
+		fprintf(stderr, "%s: %s\n", options.file, strerror(-error));
+		return 1;
+	}
+	problems_init(&problems);
+	struct config_source source = { options.file, slice_of(text, n) };
+	struct config *config = config_load(&source, options.overrides, options.n_overrides, &problems);
+	int status = config == NULL;
+	if (verdict == OPTIONS_CHECK)
+		status = options_report(stdout, &options, config, &problems);
+	else
+		config_log_problems(&problems);
+	if (verdict == OPTIONS_RUN && config) {
+		config_log_values(config);
+		config_report_unhonoured(config);
+		status = serve(config);
+	}
+	if (config)
+		config_free(config);
+	problems_free(&problems);
+	free(text);
+	return status;
 }

@@ -1,0 +1,134 @@
+/* api.h - what the API room stands on: the broker as its handlers see it, one core's part of it, and a request.
+ *
+ * A request lives on the core that accepted its connection. Its handler runs there, asks home cores or the control
+ * reactor by messages embedded in the request, and answers once:
+ *
+ *	on_frame -> request_new -> row->handle(req) -> ... -> response_begin, X_encode, response_send
+ *
+ * Handlers of the control plane (creating topics, ids, coordinators) run in a fiber of the control reactor; the answer
+ * is encoded there and sent by the core.
+ */
+#ifndef SAMSA_API_API_H
+#define SAMSA_API_API_H
+
+#include "broker/api/session.h"
+#include "broker/base/arena.h"
+#include "broker/base/compress.h"
+#include "broker/base/log.h"
+#include "broker/cluster/meta.h"
+#include "broker/config/config.h"
+#include "broker/controller/controller.h"
+#include "broker/controller/topics.h"
+#include "broker/net/conn.h"
+#include "broker/protocol/kapi.h"
+#include "broker/protocol/kmsg.h"
+#include "broker/replica/partition.h"
+
+enum {
+	REQUEST_ARENA_BYTES = 64 * 1024 * 1024, /* what one request may ask for while it is decoded and answered */
+	RESPONSE_MAX_BYTES = 256 * 1024 * 1024, /* of encoded bytes, records aside */
+	REQUESTS_SPARE = 256,                   /* kept by each core for reuse */
+	API_KEYS = 96,                          /* a key is smaller */
+};
+
+struct api;
+struct producer_ids;
+struct request;
+
+/* One row of api.tbl. */
+struct api_row {
+	int16_t key, min, max;
+	bool on_control;
+	void (*handle)(struct request *req);
+};
+
+/* One core's part: owned by that core. */
+struct api_core {
+	unsigned magic;
+	struct api *api;
+	int core;
+	struct reactor *reactor;
+	struct replicas *replicas;
+	struct metadata *meta;      /* the snapshot in force here */
+	struct sessions *sessions;
+	struct codecs *codecs;
+	struct list spare;          /* requests */
+	int n_spare;
+	uint64_t random;            /* state of a cheap generator, seeded by the seam */
+	struct log_limit bad_frames;
+	struct api_counters {       /* one writer; any thread may read */
+		uint64_t requests[API_KEYS];
+		uint64_t bytes_in, bytes_out, messages_in, failed_produce, failed_fetch;
+	} counters;
+};
+
+struct api {
+	unsigned magic;
+	const struct config *config;
+	int32_t broker_id;
+	const char *cluster_id;
+	int n_cores;
+	struct api_core **cores;
+	struct reactor *control;
+	/* The control plane; on the control reactor. */
+	struct controller *controller;
+	struct topics topics;
+	struct producer_ids *producer_ids;
+};
+
+struct request {
+	unsigned magic;
+	struct list link;           /* api_core.spare */
+	struct conn_slot slot;
+	struct conn *conn;
+	struct api_core *core;
+	struct buf *holder;         /* the frame's bytes */
+	struct arena arena;
+	const struct api_row *row;
+	int version;
+	int32_t correlation_id;
+	struct slice client_id;
+	struct kdec body;
+	int64_t received_ns;
+	struct msg msg;             /* to the control reactor and back */
+	bool away;                  /* it is on the control reactor */
+	void (*next)(struct request *req); /* what to run where the message goes */
+	struct kenc response;
+	struct chain answer;
+	const char *refused_why;    /* a literal */
+	void *state;                /* the handler's, in the arena */
+};
+
+struct api_core *api_core_new(struct api *api, int core, struct reactor *reactor, struct replicas *replicas);
+void api_core_free(struct api_core *core);
+/* For the net object, whose listeners' `user` is the api. */
+extern const struct conn_events api_conn_events;
+/* The part of the core that owns `reactor`. */
+struct api_core *api_core_of(struct api *api, const struct reactor *reactor);
+uint32_t api_random(struct api_core *core);
+
+/* ---- handlers ---- */
+
+/* For use as: if (!request_decode_ok(req, X_decode(&req->body, req->version, &msg))) return;
+ * A request that cannot be decoded ends its connection, as Kafka does. */
+bool request_decode_ok(struct request *req, int decode_error);
+/* Writes frame length and header; the caller encodes the body into what it returns. */
+struct kenc *response_begin(struct request *req);
+/* Sends what was encoded. The request is over when its connection has no more use for it; do not touch it again. */
+void response_send(struct request *req);
+/* acks=0: no answer. */
+void response_none(struct request *req);
+/* Ends the connection: the request cannot be answered in its protocol. */
+void request_refuse(struct request *req, const char *why);
+/* Goes on with `next` in a fiber of the control reactor; the core does not touch the request meanwhile. */
+void request_to_control(struct request *req, void (*next)(struct request *req));
+/* And back, to go on with `next` on the core. */
+void request_to_core(struct request *req, void (*next)(struct request *req));
+/* The listener that the request came in by: Metadata tells that listener's endpoints. */
+const char *request_listener(const struct request *req);
+
+extern const struct api_row api_rows[];
+extern const size_t api_rows_count;
+const struct api_row *api_row_find(int key);
+
+#endif

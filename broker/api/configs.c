@@ -1,0 +1,139 @@
+/* configs.c - DescribeConfigs for topics and brokers. Facts: kafka.server.ConfigHelper of 3.9. */
+#include "broker/api/api.h"
+#include "broker/api/handlers.h"
+
+#include "broker/base/must.h"
+#include "broker/cluster/names.h"
+#include "broker/config/describe.h"
+
+#include "describe_configs.kmsg.h"
+
+#include <errno.h>
+
+enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
+
+/* ConfigType of the response is one above the order of config_type. */
+static int8_t type_code(enum config_type type)
+{
+	static const int8_t codes[] = {
+		[CONFIG_BOOLEAN] = 1, [CONFIG_STRING] = 2, [CONFIG_INT] = 3,   [CONFIG_SHORT] = 4,    [CONFIG_LONG] = 5,
+		[CONFIG_DOUBLE] = 6,  [CONFIG_LIST] = 7,   [CONFIG_CLASS] = 8, [CONFIG_PASSWORD] = 9,
+	};
+	return codes[type];
+}
+
+static bool fill_synonyms(struct request *req, const struct describe_entry *e, struct describe_configs_response_config *out)
+{
+	out->synonyms = arena_array(&req->arena, e->n_synonyms, sizeof *out->synonyms);
+	for (uint32_t i = 0; out->synonyms && i < e->n_synonyms; i++)
+		out->synonyms[out->n_synonyms++] = (struct describe_configs_response_synonym){
+			slice_str(e->synonyms[i].name), slice_str(e->synonyms[i].value),
+			(int8_t)e->synonyms[i].source };
+	return out->synonyms != NULL;
+}
+
+static enum kerr fill(struct request *req, const struct describe_configs_request *msg, const struct describe_result *all,
+		      struct describe_configs_response_result *out)
+{
+	out->configs = arena_array(&req->arena, all->n, sizeof *out->configs);
+	if (!out->configs)
+		return KERR_UNKNOWN_SERVER_ERROR;
+	for (uint32_t i = 0; i < all->n; i++) {
+		const struct describe_entry *e = &all->v[i];
+		struct describe_configs_response_config *c = &out->configs[out->n_configs++];
+		*c = (struct describe_configs_response_config){
+			.name = slice_str(e->name), .value = slice_str(e->value), .read_only = e->read_only,
+			.is_sensitive = e->sensitive };
+		if (req->version == 0)
+			c->is_default = e->is_default;
+		else
+			c->config_source = (int8_t)e->source;
+		if (req->version >= 1 && msg->include_synonyms && !fill_synonyms(req, e, c))
+			return KERR_UNKNOWN_SERVER_ERROR;
+		if (req->version >= 3)
+			c->config_type = type_code(e->type);
+		if (req->version >= 3 && msg->include_documentation)
+			c->documentation = slice_str(e->documentation);
+	}
+	return KERR_NONE;
+}
+
+static enum kerr describe_one_topic(struct request *req, struct slice name, const struct describe_wanted *wanted,
+				    struct describe_result *all, const char **why)
+{
+	struct api *api = req->core->api;
+	struct config_setting *own;
+	size_t n;
+	const char *problem = name_problem(name);
+	if (problem) {
+		*why = arena_printf(&req->arena, "Topic name is invalid: %s", problem);
+		return KERR_INVALID_TOPIC_EXCEPTION;
+	}
+	if (!meta_topic(metastore_now(api->topics.metastore), name))
+		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	enum kerr error = topics_settings(&api->topics, name, &req->arena, &own, &n);
+	if (!error && describe_topic(&req->arena, api->config, NULL, own, n, wanted, all) != 0)
+		error = KERR_UNKNOWN_SERVER_ERROR;
+	return error;
+}
+
+static enum kerr describe_one_broker(struct request *req, struct slice name, const struct describe_wanted *wanted,
+				     struct describe_result *all, const char **why)
+{
+	struct api *api = req->core->api;
+	int error;
+	if (name.n == 0) {
+		error = describe_cluster_default(&req->arena, api->config, NULL, wanted, all);
+		return error ? KERR_UNKNOWN_SERVER_ERROR : KERR_NONE;
+	}
+	if (!slice_is(name, arena_printf(&req->arena, "%d", api->broker_id))) {
+		*why = arena_printf(&req->arena, "Unexpected broker id, expected %d or empty string, but received %.*s",
+				    api->broker_id, SLICE_ARGS(name));
+		return KERR_INVALID_REQUEST;
+	}
+	error = describe_broker(&req->arena, api->config, NULL, wanted, all);
+	return error ? KERR_UNKNOWN_SERVER_ERROR : KERR_NONE;
+}
+
+static void describe_one(struct request *req, const struct describe_configs_request *msg, int32_t i,
+			 struct describe_configs_response_result *out)
+{
+	const struct describe_configs_request_resource *r = &msg->resources[i];
+	struct describe_wanted wanted = { r->configuration_keys, (size_t)max_of(r->n_configuration_keys, 0) };
+	struct describe_result all = { 0 };
+	const char *why = NULL;
+	enum kerr error;
+	*out = (struct describe_configs_response_result){ .resource_type = r->resource_type,
+							  .resource_name = r->resource_name };
+	if (r->resource_type == RESOURCE_TOPIC) {
+		error = describe_one_topic(req, r->resource_name, &wanted, &all, &why);
+	} else if (r->resource_type == RESOURCE_BROKER) {
+		error = describe_one_broker(req, r->resource_name, &wanted, &all, &why);
+	} else {
+		error = KERR_INVALID_REQUEST;
+		why = arena_printf(&req->arena, "Unsupported resource type: %d", r->resource_type);
+	}
+	if (!error)
+		error = fill(req, msg, &all, out);
+	out->error_code = (int16_t)error;
+	if (error)
+		out->error_message = slice_str(why ? why : kerr_name(error));
+}
+
+void handle_describe_configs(struct request *req)
+{
+	struct describe_configs_request msg;
+	struct describe_configs_response out;
+	if (!request_decode_ok(req, describe_configs_request_decode(&req->body, req->version, &msg)))
+		return;
+	describe_configs_response_defaults(&out);
+	out.results = arena_array(&req->arena, (size_t)msg.n_resources, sizeof *out.results);
+	if (!out.results) {
+		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	for (int32_t i = 0; i < msg.n_resources; i++)
+		describe_one(req, &msg, i, &out.results[out.n_results++]);
+	describe_configs_response_encode(response_begin(req), req->version, &out);
+	response_send(req);
+}

@@ -1,0 +1,319 @@
+/* dispatch.c - from a frame to a handler and from its answer to the connection. */
+#include "broker/api/api.h"
+#include "broker/api/handlers.h"
+
+#include "broker/base/log.h"
+#include "broker/base/must.h"
+#include "broker/net/net.h"
+
+#include "headers.kmsg.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define API_CORE_MAGIC 0xa91c07e5u
+#define REQUEST_MAGIC 0x7e90e575u
+#define LOGGER "kafka.network.Processor"
+
+enum { BAD_FRAME_SAY_MS = 1000 };
+
+const struct api_row api_rows[] = {
+#define CORE false
+#define CONTROL true
+#define A(key, name, min, max, where) { KAPI_##key, min, max, where, handle_##name },
+#include "broker/api/api.tbl"
+#undef A
+#undef CORE
+#undef CONTROL
+};
+const size_t api_rows_count = countof(api_rows);
+
+const struct api_row *api_row_find(int key)
+{
+	for (size_t i = 0; i < countof(api_rows); i++)
+		if (api_rows[i].key == key)
+			return &api_rows[i];
+	return NULL;
+}
+
+/* ---- cores ---- */
+
+struct api_core *api_core_new(struct api *api, int core, struct reactor *reactor, struct replicas *replicas)
+{
+	struct api_core *c;
+	struct hash_seed seed;
+	ALLOC_OBJ(c, API_CORE_MAGIC);
+	c->api = api;
+	c->core = core;
+	c->reactor = reactor;
+	c->replicas = replicas;
+	c->meta = meta_empty();
+	sys_random(&seed, sizeof seed);
+	sys_random(&c->random, sizeof c->random);
+	int slots = api->config->max_incremental_fetch_session_cache_slots;
+	c->sessions = sessions_new(core, api->n_cores, max_of(slots / api->n_cores, slots > 0), &seed);
+	c->codecs = codecs_new();
+	list_init(&c->spare);
+	return c;
+}
+
+void api_core_free(struct api_core *c)
+{
+	CHECK_OBJ_NOTNULL(c, API_CORE_MAGIC);
+	struct list *it;
+	while ((it = list_pop_front(&c->spare))) {
+		struct request *req = list_entry(it, struct request, link);
+		arena_free(&req->arena);
+		free(req);
+	}
+	sessions_free(c->sessions);
+	codecs_free(&c->codecs);
+	meta_put(c->meta);
+	FREE_OBJ(c);
+}
+
+struct api_core *api_core_of(struct api *api, const struct reactor *reactor)
+{
+	int core = reactor_core(reactor);
+	must(core >= 0 && core < api->n_cores);
+	return api->cores[core];
+}
+
+/* xorshift64*: for ids that need to differ, not to be secret. */
+uint32_t api_random(struct api_core *c)
+{
+	c->random |= 1;
+	c->random ^= c->random >> 12;
+	c->random ^= c->random << 25;
+	c->random ^= c->random >> 27;
+	return (uint32_t)((c->random * 0x2545f4914f6cdd1du) >> 32);
+}
+
+/* ---- requests ---- */
+
+static void request_closed(struct conn_slot *slot)
+{
+	struct request *req = container_of(slot, struct request, slot);
+	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
+	struct api_core *c = req->core;
+	buf_put(req->holder);
+	req->holder = NULL;
+	arena_reset(&req->arena);
+	if (c->n_spare < REQUESTS_SPARE) {
+		list_push_back(&c->spare, &req->link);
+		c->n_spare++;
+		return;
+	}
+	arena_free(&req->arena);
+	FREE_OBJ(req);
+}
+
+static struct request *request_new(struct api_core *c, struct conn *conn, struct buf *holder)
+{
+	struct request *req;
+	struct list *spare = list_pop_front(&c->spare);
+	if (spare) {
+		req = list_entry(spare, struct request, link);
+		c->n_spare--;
+	} else {
+		ALLOC_OBJ(req, REQUEST_MAGIC);
+		arena_init(&req->arena, REQUEST_ARENA_BYTES);
+	}
+	CHECK_OBJ(req, REQUEST_MAGIC);
+	req->core = c;
+	req->conn = conn;
+	req->holder = buf_get(holder);
+	req->received_ns = reactor_now_ns(c->reactor);
+	req->state = NULL;
+	req->row = NULL;
+	req->away = false;
+	chain_init(&req->answer);
+	req->slot = (struct conn_slot){ .closed = request_closed };
+	conn_slot_open(conn, &req->slot);
+	return req;
+}
+
+const char *request_listener(const struct request *req)
+{
+	return conn_listener(req->conn)->name;
+}
+
+static void refuse_here(struct request *req)
+{
+	struct api_core *c = req->core;
+	struct log_limit *limit = &c->bad_frames;
+	const char *why = req->refused_why;
+	char id[CONN_ID_BYTES];
+	if (log_limited(limit, reactor_now_ns(c->reactor) / 1000000, BAD_FRAME_SAY_MS))
+		log_warn(LOGGER, "Closing connection %s: %s (api key %d, version %d, client id %s; %llu more unsaid).",
+			 conn_id(req->conn, id), why, req->row ? req->row->key : -1, req->version,
+			 log_safe(req->client_id).s, (unsigned long long)limit->dropped);
+	conn_close(req->conn, why);
+	conn_slot_answer(&req->slot, NULL);
+}
+
+void request_refuse(struct request *req, const char *why)
+{
+	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
+	req->refused_why = why;
+	if (req->away)
+		request_to_core(req, refuse_here);
+	else
+		refuse_here(req);
+}
+
+bool request_decode_ok(struct request *req, int decode_error)
+{
+	if (decode_error)
+		request_refuse(req, kdec_error_text(decode_error));
+	return decode_error == 0;
+}
+
+struct kenc *response_begin(struct request *req)
+{
+	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
+	const struct kapi *kapi = kapi_find(req->row->key);
+	kenc_init(&req->response, &req->answer, RESPONSE_MAX_BYTES);
+	kenc_frame_begin(&req->response);
+	response_header_encode(&req->response, kapi_response_header(kapi, req->version),
+			       &(struct response_header){ req->correlation_id });
+	return &req->response;
+}
+
+/* On the core: the answer, encoded wherever, goes to the connection. */
+static void answer(struct request *req)
+{
+	if (req->answer.bytes == 0)
+		conn_close(req->conn, "the response could not be encoded");
+	req->core->counters.bytes_out += req->answer.bytes;
+	conn_slot_answer(&req->slot, &req->answer);
+}
+
+void response_send(struct request *req)
+{
+	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
+	kenc_frame_end(&req->response);
+	int error = kenc_finish(&req->response);
+	if (error)
+		log_error(LOGGER, "The response to api key %d, version %d cannot be made: %s.", req->row->key,
+			  req->version, strerror(-error));
+	if (req->away)
+		request_to_core(req, answer);
+	else
+		answer(req);
+}
+
+void response_none(struct request *req)
+{
+	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
+	conn_slot_answer(&req->slot, NULL);
+}
+
+/* ---- control plane ---- */
+
+static void control_fiber(void *arg)
+{
+	struct request *req = arg;
+	req->next(req);
+}
+
+static void on_control(struct reactor *here, struct msg *m)
+{
+	struct request *req = container_of(m, struct request, msg);
+	must(here == req->core->api->control);
+	if (!fiber_start(here, "request", control_fiber, req)) {
+		/* More at once than FIBERS_MAX: later. */
+		reactor_post(here, here, m);
+	}
+}
+
+void request_to_control(struct request *req, void (*next)(struct request *req))
+{
+	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
+	must(!req->away);
+	req->away = true;
+	req->next = next;
+	req->msg.run = on_control;
+	reactor_post(req->core->reactor, req->core->api->control, &req->msg);
+}
+
+static void on_core(struct reactor *here, struct msg *m)
+{
+	struct request *req = container_of(m, struct request, msg);
+	must(here == req->core->reactor && req->away);
+	req->away = false;
+	req->next(req);
+}
+
+void request_to_core(struct request *req, void (*next)(struct request *req))
+{
+	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
+	must(req->away);
+	req->next = next;
+	req->msg.run = on_core;
+	reactor_post(req->core->api->control, req->core->reactor, &req->msg);
+}
+
+/* ---- frames ---- */
+
+/* An ApiVersions newer than ours is answered in v0 with what we have (KIP-511). */
+static bool is_unknown_api_versions(int key, int version)
+{
+	return key == KAPI_API_VERSIONS && (version < 0 || version > api_row_find(key)->max);
+}
+
+static void dispatch(struct request *req, struct slice frame)
+{
+	kdec_init(&req->body, frame, &req->arena);
+	struct kdec peek = req->body;
+	int key = kdec_i16(&peek), version = kdec_i16(&peek);
+	req->correlation_id = kdec_i32(&peek);
+	req->row = api_row_find(key);
+	req->version = version;
+	req->client_id = SLICE_NULL;
+	if (peek.error || !req->row) {
+		request_refuse(req, "no such API is served here");
+		return;
+	}
+	if (is_unknown_api_versions(key, version)) {
+		req->version = 0;
+		handle_unknown_api_versions(req);
+		return;
+	}
+	if (version < req->row->min || version > req->row->max) {
+		request_refuse(req, "no such version of the API is served here");
+		return;
+	}
+	struct request_header header;
+	int error = request_header_decode(&req->body, kapi_request_header(kapi_find(key), version), &header);
+	if (!request_decode_ok(req, error))
+		return;
+	req->client_id = header.client_id;
+	req->core->counters.requests[key]++;
+	if (req->row->on_control)
+		request_to_control(req, req->row->handle);
+	else
+		req->row->handle(req);
+}
+
+static void on_frame(struct conn *conn, struct slice frame, struct buf *holder)
+{
+	struct api *api = conn_listener(conn)->user;
+	struct api_core *c = api_core_of(api, conn_reactor(conn));
+	CHECK_OBJ_NOTNULL(c, API_CORE_MAGIC);
+	c->counters.bytes_in += frame.n;
+	dispatch(request_new(c, conn, holder), frame);
+}
+
+/* A connection has no state here: its requests carry all there is. */
+static void on_open(struct conn *conn)
+{
+	must(conn_is_open(conn));
+}
+
+static void on_close(struct conn *conn)
+{
+	must(!conn_is_open(conn));
+}
+
+const struct conn_events api_conn_events = { .on_open = on_open, .on_frame = on_frame, .on_close = on_close };

@@ -1,0 +1,114 @@
+/* find_coordinator.c - FindCoordinator: the leader of the partition that a group's offsets are kept in.
+ * Facts: KafkaApis.getCoordinator of 3.9. */
+#include "broker/api/api.h"
+#include "broker/api/auto_create.h"
+#include "broker/api/handlers.h"
+
+#include "broker/base/must.h"
+#include "broker/cluster/names.h"
+
+#include "find_coordinator.kmsg.h"
+
+enum {
+	KEY_GROUP = 0,
+	KEY_TRANSACTION = 1,
+	KEY_SHARE = 2,
+	VERSION_BATCHED = 4,
+	VERSION_SHARE = 6,
+};
+
+/* java.lang.String.hashCode over UTF-16 units, and Utils.abs. The key was checked to be text; what is no UTF-8 counts
+ * byte by byte. */
+static int32_t java_hash(struct slice s)
+{
+	uint32_t h = 0;
+	for (uint32_t i = 0; i < s.n;) {
+		uint32_t c = s.p[i];
+		int more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
+		if (more > 0 && i + (uint32_t)more < s.n) {
+			c &= 0x3fu >> more;
+			for (int k = 1; k <= more; k++)
+				c = c << 6 | (s.p[i + (uint32_t)k] & 0x3fu);
+		} else {
+			more = 0;
+		}
+		i += 1 + (uint32_t)more;
+		if (c >= 0x10000) {
+			h = 31 * h + (0xd800 + ((c - 0x10000) >> 10));
+			c = 0xdc00 + ((c - 0x10000) & 0x3ff);
+		}
+		h = 31 * h + c;
+	}
+	return h == 0x80000000u ? 0 : (int32_t)h < 0 ? -(int32_t)h : (int32_t)h;
+}
+
+static void find_group(struct request *req, struct slice key, struct find_coordinator_response_coordinator *out)
+{
+	struct api *api = req->core->api;
+	struct metastore *store = api->topics.metastore;
+	struct slice topic = SLICE_LIT(TOPIC_OFFSETS);
+	if (!meta_topic(metastore_now(store), topic))
+		auto_create(api, topic, &req->arena);
+	const struct metadata *now = metastore_now(store);
+	const struct meta_topic *t = meta_topic(now, topic);
+	out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+	if (!t)
+		return;
+	const struct meta_partition *p = &t->partitions[java_hash(key) % t->n_partitions];
+	const struct meta_broker *b = p->known ? meta_broker(now, p->leader) : NULL;
+	const struct meta_endpoint *at = b ? meta_endpoint(b, request_listener(req)) : NULL;
+	if (!at)
+		return;
+	out->error_code = KERR_NONE;
+	out->node_id = b->id;
+	out->host = slice_of(arena_strdup(&req->arena, slice_str(at->host)), strlen(at->host));
+	out->port = at->port;
+}
+
+static void find_one(struct request *req, int8_t type, struct slice key,
+		     struct find_coordinator_response_coordinator *out)
+{
+	out->key = key;
+	out->node_id = -1;
+	out->host = slice_of("", 0);
+	out->port = -1;
+	if (type == KEY_GROUP) {
+		find_group(req, key, out);
+	} else if (type == KEY_TRANSACTION) {
+		out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+		out->error_message = SLICE_LIT("Transactions are not served by this broker.");
+	} else {
+		bool share = type == KEY_SHARE && req->version >= VERSION_SHARE;
+		out->error_code = share ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_INVALID_REQUEST;
+	}
+}
+
+void handle_find_coordinator(struct request *req)
+{
+	struct find_coordinator_request msg;
+	struct find_coordinator_response out;
+	if (!request_decode_ok(req, find_coordinator_request_decode(&req->body, req->version, &msg)))
+		return;
+	find_coordinator_response_defaults(&out);
+	bool batched = req->version >= VERSION_BATCHED;
+	int32_t n = batched ? msg.n_coordinator_keys : 1;
+	struct find_coordinator_response_coordinator *all = arena_array(&req->arena, (size_t)n, sizeof *all);
+	if (!all) {
+		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	for (int32_t i = 0; i < n; i++)
+		find_one(req, msg.key_type, batched ? msg.coordinator_keys[i] : msg.key, &all[i]);
+	if (batched) {
+		out.coordinators = all;
+		out.n_coordinators = n;
+	} else {
+		out.error_code = all[0].error_code;
+		out.error_message = all[0].error_message;
+		out.node_id = all[0].node_id;
+		out.host = all[0].host;
+		out.port = all[0].port;
+	}
+	find_coordinator_response_encode(response_begin(req), req->version, &out);
+	response_send(req);
+}

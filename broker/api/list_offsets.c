@@ -1,0 +1,270 @@
+/* list_offsets.c - offsets by time and by name. Facts: KafkaApis.handleListOffsetRequest, UnifiedLog.fetchOffsetByTimestamp.
+ *
+ * As a produce request: grouped by home core, one hop to each, the answer when all are back. */
+#include "broker/api/api.h"
+#include "broker/api/handlers.h"
+
+#include "broker/base/must.h"
+#include "broker/cluster/shard.h"
+
+#include "list_offsets.kmsg.h"
+
+enum {
+	TIMESTAMP_LATEST = -1,
+	TIMESTAMP_EARLIEST = -2,
+	TIMESTAMP_MAX = -3,
+	TIMESTAMP_EARLIEST_LOCAL = -4,
+	TIMESTAMP_LATEST_TIERED = -5,
+	VERSION_OLD_STYLE = 0,     /* a list of segment starts */
+	VERSION_MAX = 7,
+	VERSION_EARLIEST_LOCAL = 8,
+	VERSION_LATEST_TIERED = 9,
+	DEBUGGING_REPLICA = -2,
+};
+
+struct hop;
+
+struct part {
+	struct part *next;
+	const struct list_offsets_request_topic *topic;
+	const struct list_offsets_request_partition *from;
+	struct hop *hop;
+	struct log_time search;
+	int64_t limit;             /* of what the asker may read */
+	enum kerr error;
+	int64_t timestamp, offset;
+	int32_t leader_epoch;
+};
+
+struct hop {
+	struct msg msg;
+	struct request *req;
+	struct api_core *there;
+	struct part *first, **last;
+	int pending;
+};
+
+struct list_offsets {
+	struct list_offsets_request msg;
+	struct part *parts;
+	int n_parts;
+	struct hop *hops;
+	int hops_out;
+};
+
+/* ---- the answer: accepting core ---- */
+
+static void fill_partition(struct request *req, const struct part *p, struct list_offsets_response_partition *out)
+{
+	list_offsets_response_partition_defaults(out);
+	out->partition_index = p->from->partition_index;
+	out->error_code = (int16_t)p->error;
+	if (req->version == VERSION_OLD_STYLE) {
+		out->old_style_offsets = arena_alloc(&req->arena, sizeof *out->old_style_offsets);
+		if (!p->error && p->offset >= 0 && out->old_style_offsets) {
+			out->old_style_offsets[0] = p->offset;
+			out->n_old_style_offsets = 1;
+		}
+		return;
+	}
+	out->timestamp = p->timestamp;
+	out->offset = p->offset;
+	if (req->version >= 4)
+		out->leader_epoch = p->leader_epoch;
+}
+
+static void respond(struct request *req)
+{
+	struct list_offsets *s = req->state;
+	struct list_offsets_response out;
+	list_offsets_response_defaults(&out);
+	out.topics = arena_array(&req->arena, (size_t)s->msg.n_topics, sizeof *out.topics);
+	struct list_offsets_response_partition *all = arena_array(&req->arena, (size_t)s->n_parts, sizeof *all);
+	if (!out.topics || !all) {
+		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	out.n_topics = s->msg.n_topics;
+	for (int32_t t = 0, i = 0; t < out.n_topics; t++) {
+		int32_t n = s->msg.topics[t].n_partitions;
+		out.topics[t] = (struct list_offsets_response_topic){ s->msg.topics[t].name, all + i, n };
+		for (int32_t k = 0; k < n; k++, i++)
+			fill_partition(req, &s->parts[i], &all[i]);
+	}
+	list_offsets_response_encode(response_begin(req), req->version, &out);
+	response_send(req);
+}
+
+static void hop_back(struct reactor *here, struct msg *m)
+{
+	struct hop *hop = container_of(m, struct hop, msg);
+	struct list_offsets *s = hop->req->state;
+	must(here == hop->req->core->reactor && s->hops_out > 0);
+	if (--s->hops_out == 0)
+		respond(hop->req);
+}
+
+/* ---- looking: home core ---- */
+
+static void part_done(struct part *p)
+{
+	struct hop *hop = p->hop;
+	must(hop->pending > 0);
+	if (--hop->pending > 0)
+		return;
+	hop->msg.run = hop_back;
+	reactor_post(hop->there->reactor, hop->req->core->reactor, &hop->msg);
+}
+
+static void searched(struct log_time *search)
+{
+	struct part *p = container_of(search, struct part, search);
+	p->error = search->error;
+	/* What lies above the limit is not there yet for this reader. */
+	if (!p->error && search->offset >= 0 && search->offset < p->limit) {
+		p->offset = search->offset;
+		p->timestamp = search->found_timestamp;
+		p->leader_epoch = search->leader_epoch;
+	}
+	part_done(p);
+}
+
+/* The special timestamps; false when the log must be searched. */
+static bool answer_special(struct part *p, const struct partition *at)
+{
+	switch (p->from->timestamp) {
+	case TIMESTAMP_LATEST:
+		p->offset = p->limit;
+		p->leader_epoch = at->role.leader_epoch;
+		return true;
+	case TIMESTAMP_EARLIEST:
+	case TIMESTAMP_EARLIEST_LOCAL:
+		p->offset = log_start_offset(at->log);
+		p->leader_epoch = log_epoch_at(at->log, p->offset);
+		return true;
+	case TIMESTAMP_LATEST_TIERED:
+		return true; /* there is no remote storage: no offset */
+	default:
+		return false;
+	}
+}
+
+static enum partition_isolation isolation_of(const struct list_offsets_request *msg)
+{
+	if (msg->replica_id >= 0 || msg->replica_id == DEBUGGING_REPLICA)
+		return READ_AS_FOLLOWER;
+	return msg->isolation_level == 1 ? READ_COMMITTED : READ_UNCOMMITTED;
+}
+
+static void look(struct part *p, const struct list_offsets_request *msg)
+{
+	struct partition *at = replicas_find(p->hop->there->replicas, p->topic->name, p->from->partition_index);
+	p->error = at ? partition_check_leader(at, p->from->current_leader_epoch) : KERR_NOT_LEADER_OR_FOLLOWER;
+	if (p->error) {
+		part_done(p);
+		return;
+	}
+	p->limit = partition_read_limit(at, isolation_of(msg));
+	if (answer_special(p, at)) {
+		part_done(p);
+		return;
+	}
+	p->search = (struct log_time){ .timestamp = p->from->timestamp, .done = searched };
+	if (p->from->timestamp == TIMESTAMP_MAX)
+		p->search.timestamp = LOG_TIME_MAX;
+	log_offset_for_time(at->log, &p->search);
+}
+
+static void hop_run(struct reactor *here, struct msg *m)
+{
+	struct hop *hop = container_of(m, struct hop, msg);
+	struct list_offsets *s = hop->req->state;
+	must(here == hop->there->reactor);
+	for (struct part *p = hop->first; p; p = p->next)
+		hop->pending++;
+	for (struct part *p = hop->first, *next; p; p = next) {
+		next = p->next; /* the last part_done() gives the hop away */
+		look(p, &s->msg);
+	}
+}
+
+/* ---- the request: accepting core ---- */
+
+/* A special timestamp that the version lacks has no meaning (3.9 answers so for each partition). */
+static bool is_known_timestamp(int version, int64_t timestamp)
+{
+	if (timestamp >= TIMESTAMP_EARLIEST)
+		return true;
+	if (timestamp == TIMESTAMP_MAX)
+		return version >= VERSION_MAX;
+	if (timestamp == TIMESTAMP_EARLIEST_LOCAL)
+		return version >= VERSION_EARLIEST_LOCAL;
+	return timestamp == TIMESTAMP_LATEST_TIERED && version >= VERSION_LATEST_TIERED;
+}
+
+static enum kerr check(struct request *req, const struct part *p)
+{
+	if (!meta_partition(req->core->meta, p->topic->name, p->from->partition_index))
+		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	return is_known_timestamp(req->version, p->from->timestamp) ? KERR_NONE : KERR_UNSUPPORTED_VERSION;
+}
+
+static void to_home(struct request *req, struct part *p)
+{
+	struct list_offsets *s = req->state;
+	struct api *api = req->core->api;
+	int home = shard_home(p->topic->name, p->from->partition_index, api->n_cores);
+	struct hop *hop = &s->hops[home];
+	if (!hop->req) {
+		*hop = (struct hop){ .req = req, .there = api->cores[home], .last = &hop->first };
+		s->hops_out++;
+	}
+	p->hop = hop;
+	*hop->last = p;
+	hop->last = &p->next;
+}
+
+static bool collect(struct request *req, struct list_offsets *s)
+{
+	for (int32_t t = 0; t < s->msg.n_topics; t++)
+		s->n_parts += s->msg.topics[t].n_partitions;
+	s->parts = arena_array(&req->arena, (size_t)s->n_parts, sizeof *s->parts);
+	s->hops = arena_array(&req->arena, (size_t)req->core->api->n_cores, sizeof *s->hops);
+	if (!s->parts || !s->hops)
+		return false;
+	struct part *p = s->parts;
+	for (int32_t t = 0; t < s->msg.n_topics; t++)
+		for (int32_t i = 0; i < s->msg.topics[t].n_partitions; i++, p++)
+			*p = (struct part){ .topic = &s->msg.topics[t], .from = &s->msg.topics[t].partitions[i],
+					    .timestamp = -1, .offset = -1, .leader_epoch = -1 };
+	return true;
+}
+
+void handle_list_offsets(struct request *req)
+{
+	struct list_offsets *s = arena_alloc(&req->arena, sizeof *s);
+	must(s != NULL);
+	req->state = s;
+	if (!request_decode_ok(req, list_offsets_request_decode(&req->body, req->version, &s->msg)))
+		return;
+	if (!collect(req, s)) {
+		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	for (int i = 0; i < s->n_parts; i++) {
+		s->parts[i].error = check(req, &s->parts[i]);
+		if (!s->parts[i].error)
+			to_home(req, &s->parts[i]);
+	}
+	if (s->hops_out == 0) {
+		respond(req);
+		return;
+	}
+	for (int core = 0; core < req->core->api->n_cores; core++) {
+		struct hop *hop = &s->hops[core];
+		if (!hop->req)
+			continue;
+		hop->msg.run = hop_run;
+		reactor_post(req->core->reactor, hop->there->reactor, &hop->msg);
+	}
+}

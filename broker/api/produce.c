@@ -1,0 +1,390 @@
+/* produce.c - records in. Facts: KafkaApis.handleProduceRequest and ReplicaManager.appendRecords of 3.9.
+ *
+ *	accepting core: decode, check each batch where its bytes arrived, group by home core
+ *	home core:      one hop: append what the hop carries; done when all of it is written (and, with acks=all, below
+ *	                the high watermark)
+ *	accepting core: when the last hop is back, the answer
+ *
+ * A hop to the core itself is a call, to another core a message embedded in the request.
+ */
+#include "broker/api/api.h"
+#include "broker/api/handlers.h"
+
+#include "broker/base/log.h"
+#include "broker/base/must.h"
+#include "broker/cluster/shard.h"
+#include "broker/protocol/batch.h"
+
+#include "produce.kmsg.h"
+
+#include <string.h>
+
+enum {
+	ACKS_ALL = -1,
+	ACKS_NONE = 0,
+	ACKS_LEADER = 1,
+	BATCH_INFLATED_MAX = 512 * 1024 * 1024, /* most bytes that one compressed batch may come to */
+	VERSION_TELLS_LEADER = 10,
+};
+
+/* One partition of the request, with its result. */
+struct part {
+	struct part *next;             /* of its hop */
+	const struct produce_request_topic *topic;
+	const struct produce_request_partition *from;
+	struct hop *hop;
+	struct batch_checked checked;
+	struct partition_append append;
+	struct buf *rebuilt;           /* the batch in the topic's codec; NULL: the frame's own bytes */
+	enum kerr error;
+	int64_t log_start_offset;
+	int64_t log_append_time;
+};
+
+/* What goes to one home core. */
+struct hop {
+	struct msg msg;
+	struct timer timeout;
+	struct request *req;
+	struct api_core *there;
+	struct part *first, **last;
+	int pending;                   /* appends not yet done */
+};
+
+struct produce {
+	struct produce_request msg;
+	struct part *parts;
+	int n_parts;
+	struct hop *hops;              /* beside the cores */
+	int hops_out;
+};
+
+/* ---- the answer: accepting core ---- */
+
+static void fill_errors(struct request *req, const struct part *p, struct produce_response_partition *out)
+{
+	if (p->checked.why)
+		out->error_message = slice_str(p->checked.why);
+	out->record_errors = arena_array(&req->arena, p->checked.bad_count, sizeof *out->record_errors);
+	if (!out->record_errors)
+		return;
+	out->n_record_errors = (int32_t)p->checked.bad_count;
+	for (uint32_t i = 0; i < p->checked.bad_count; i++) {
+		out->record_errors[i].batch_index = p->checked.bad[i].index;
+		out->record_errors[i].batch_index_error_message = slice_str(p->checked.bad[i].why);
+	}
+}
+
+static void fill_leader(struct request *req, const struct part *p, struct produce_response_partition *out)
+{
+	const struct meta_partition *known = meta_partition(req->core->meta, p->topic->name, p->from->index);
+	if (req->version < VERSION_TELLS_LEADER || p->error != KERR_NOT_LEADER_OR_FOLLOWER || !known)
+		return;
+	out->current_leader.leader_id = known->leader;
+	out->current_leader.leader_epoch = known->leader_epoch;
+}
+
+static void fill_partition(struct request *req, const struct part *p, struct produce_response_partition *out)
+{
+	produce_response_partition_defaults(out);
+	out->index = p->from->index;
+	out->error_code = (int16_t)p->error;
+	out->base_offset = -1;
+	out->log_start_offset = p->log_start_offset;
+	if (p->error) {
+		fill_errors(req, p, out);
+		fill_leader(req, p, out);
+		return;
+	}
+	out->base_offset = p->append.op.base_offset;
+	out->log_append_time_ms = p->log_append_time;
+}
+
+/* Who leads the partitions that are not led here, for clients that listen (v10). */
+static void fill_endpoints(struct request *req, struct produce_response *out)
+{
+	const struct metadata *meta = req->core->meta;
+	out->node_endpoints = arena_array(&req->arena, (size_t)meta_brokers(meta), sizeof *out->node_endpoints);
+	if (!out->node_endpoints)
+		return;
+	for (int i = 0; i < meta_brokers(meta); i++) {
+		const struct meta_broker *b = meta_broker_at(meta, i);
+		const struct meta_endpoint *at = meta_endpoint(b, request_listener(req));
+		if (at)
+			out->node_endpoints[out->n_node_endpoints++] = (struct produce_response_node_endpoint){
+				b->id, slice_str(at->host), at->port, slice_str(b->rack) };
+	}
+}
+
+static bool tells_leader(const struct produce *s)
+{
+	for (int i = 0; i < s->n_parts; i++)
+		if (s->parts[i].error == KERR_NOT_LEADER_OR_FOLLOWER)
+			return true;
+	return false;
+}
+
+static void respond(struct request *req, struct produce *s)
+{
+	struct produce_response out;
+	produce_response_defaults(&out);
+	out.n_responses = s->msg.n_topic_data;
+	out.responses = arena_array(&req->arena, (size_t)out.n_responses, sizeof *out.responses);
+	struct produce_response_partition *all =
+		arena_array(&req->arena, (size_t)s->n_parts, sizeof *all);
+	if (!out.responses || !all) {
+		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	for (int t = 0, i = 0; t < out.n_responses; t++) {
+		int32_t n = s->msg.topic_data[t].n_partition_data;
+		out.responses[t] = (struct produce_response_topic){ s->msg.topic_data[t].name, all + i, n };
+		for (int32_t k = 0; k < n; k++, i++)
+			fill_partition(req, &s->parts[i], &all[i]);
+	}
+	if (req->version >= VERSION_TELLS_LEADER && tells_leader(s))
+		fill_endpoints(req, &out);
+	produce_response_encode(response_begin(req), req->version, &out);
+	response_send(req);
+}
+
+/* With acks=0 the only way to tell of an error is to end the connection. */
+static void finish_silently(struct request *req, const struct produce *s)
+{
+	for (int i = 0; i < s->n_parts; i++)
+		if (s->parts[i].error) {
+			log_info("kafka.server.KafkaApis", "Closing a connection whose produce request with acks=0 "
+				 "failed for %s-%d: %s.", log_safe(s->parts[i].topic->name).s, s->parts[i].from->index,
+				 kerr_name(s->parts[i].error));
+			conn_close(req->conn, "produce with acks=0 failed");
+			break;
+		}
+	response_none(req);
+}
+
+static void finish(struct request *req)
+{
+	struct produce *s = req->state;
+	for (int i = 0; i < s->n_parts; i++) {
+		struct part *p = &s->parts[i];
+		buf_put(p->rebuilt);
+		p->rebuilt = NULL;
+		if (p->error)
+			req->core->counters.failed_produce++;
+		else
+			req->core->counters.messages_in += (uint64_t)p->checked.count;
+	}
+	if (s->msg.acks == ACKS_NONE)
+		finish_silently(req, s);
+	else
+		respond(req, s);
+}
+
+static void hop_back(struct reactor *here, struct msg *m)
+{
+	struct hop *hop = container_of(m, struct hop, msg);
+	struct produce *s = hop->req->state;
+	must(here == hop->req->core->reactor && s->hops_out > 0);
+	if (--s->hops_out == 0)
+		finish(hop->req);
+}
+
+/* ---- appending: home core ---- */
+
+static void hop_done(struct hop *hop)
+{
+	timer_cancel(hop->there->reactor, &hop->timeout);
+	if (hop->there == hop->req->core) {
+		hop_back(hop->there->reactor, &hop->msg);
+		return;
+	}
+	hop->msg.run = hop_back;
+	reactor_post(hop->there->reactor, hop->req->core->reactor, &hop->msg);
+}
+
+static void appended(struct partition_append *a)
+{
+	struct part *p = container_of(a, struct part, append);
+	const struct partition *at = a->partition;
+	p->error = a->op.error;
+	p->log_start_offset = log_start_offset(at->log);
+	if (a->op.duplicate || at->settings->config->log_append_time)
+		p->log_append_time = a->op.timestamp;
+	must(p->hop->pending > 0);
+	if (--p->hop->pending == 0)
+		hop_done(p->hop);
+}
+
+static void append(struct part *p, bool all)
+{
+	struct partition *at = replicas_find(p->hop->there->replicas, p->topic->name, p->from->index);
+	if (!at) {
+		p->error = KERR_NOT_LEADER_OR_FOLLOWER;
+		return;
+	}
+	struct slice bytes = slice_of(p->checked.batch.p, p->checked.batch.n);
+	if (p->rebuilt)
+		bytes = slice_of(p->rebuilt->bytes, p->rebuilt->used);
+	p->append = (struct partition_append){ .all = all, .done = appended };
+	p->append.op.bytes = (uint8_t *)bytes.p; /* the frame is ours to write over: see conn_events.on_frame */
+	p->append.op.n = bytes.n;
+	p->append.op.log_append_time = at->settings->config->log_append_time;
+	p->append.op.max_timestamp = p->checked.max_timestamp;
+	p->append.op.origin = LOG_FROM_CLIENT;
+	p->hop->pending++;
+	p->error = partition_append(at, &p->append);
+	if (p->error) {
+		p->hop->pending--;
+		p->log_start_offset = log_start_offset(at->log);
+	}
+}
+
+static void timed_out(struct reactor *here, struct timer *t)
+{
+	struct hop *hop = container_of(t, struct hop, timeout);
+	must(here == hop->there->reactor);
+	int abandoned = 0;
+	for (struct part *p = hop->first; p; p = p->next)
+		if (!p->error && partition_append_abandon(&p->append)) {
+			p->error = KERR_REQUEST_TIMED_OUT;
+			abandoned++;
+		}
+	hop->pending -= abandoned;
+	if (abandoned > 0 && hop->pending == 0)
+		hop_done(hop);
+}
+
+static void hop_run(struct reactor *here, struct msg *m)
+{
+	struct hop *hop = container_of(m, struct hop, msg);
+	struct produce *s = hop->req->state;
+	must(here == hop->there->reactor);
+	hop->pending = 1; /* this function itself */
+	for (struct part *p = hop->first; p; p = p->next)
+		append(p, s->msg.acks == ACKS_ALL);
+	if (s->msg.acks == ACKS_ALL && hop->pending > 1)
+		timer_arm(here, &hop->timeout, max_of(s->msg.timeout_ms, 0));
+	if (--hop->pending == 0)
+		hop_done(hop);
+}
+
+/* ---- checking: accepting core ---- */
+
+static struct batch_rules rules_of(const struct topic_config *c)
+{
+	int level = CODEC_LEVEL_DEFAULT;
+	if (c->compression == COMPRESSION_GZIP)
+		level = c->compression_gzip_level;
+	else if (c->compression == COMPRESSION_LZ4)
+		level = c->compression_lz4_level;
+	else if (c->compression == COMPRESSION_ZSTD)
+		level = c->compression_zstd_level;
+	return (struct batch_rules){
+		.codec = c->compression == COMPRESSION_PRODUCER ? BATCH_CODEC_KEEP : (int)c->compression,
+		.level = level,
+		.log_append_time = c->log_append_time,
+		.compacted = c->compact,
+		.before_max_ms = c->message_timestamp_before_max_ms,
+		.after_max_ms = c->message_timestamp_after_max_ms,
+		.max_message_bytes = c->max_message_bytes,
+		.inflated_max = BATCH_INFLATED_MAX,
+	};
+}
+
+static enum kerr check_records(struct request *req, struct part *p, const struct topic_config *config)
+{
+	struct batch_rules rules = rules_of(config);
+	int64_t now_ms = reactor_wall_ms(req->core->reactor);
+	enum kerr error = batch_check(req->core->codecs, &req->arena, req->version, p->from->records.bytes, &rules,
+				      now_ms, &p->checked);
+	if (error || p->checked.batch.n == 0)
+		return error;
+	if (batch_is_transactional(&p->checked.batch)) {
+		p->checked.why = "Transactions are not served by this broker.";
+		return KERR_INVALID_TXN_STATE;
+	}
+	if (p->checked.rebuild)
+		error = batch_rebuild(req->core->codecs, &p->checked, &rules, now_ms, &p->rebuilt, &p->checked.why);
+	return error;
+}
+
+static enum kerr check(struct request *req, struct part *p)
+{
+	const struct produce *s = req->state;
+	const struct meta_topic *topic = meta_topic(req->core->meta, p->topic->name);
+	if (!meta_partition(req->core->meta, p->topic->name, p->from->index))
+		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	if (s->msg.acks < ACKS_ALL || s->msg.acks > ACKS_LEADER)
+		return KERR_INVALID_REQUIRED_ACKS;
+	if (!topic->settings)
+		return KERR_NOT_LEADER_OR_FOLLOWER; /* settings are known wherever a replica is */
+	return check_records(req, p, topic->settings->config);
+}
+
+static void to_home(struct request *req, struct part *p)
+{
+	struct produce *s = req->state;
+	struct api *api = req->core->api;
+	int home = shard_home(p->topic->name, p->from->index, api->n_cores);
+	struct hop *hop = &s->hops[home];
+	if (!hop->req) {
+		*hop = (struct hop){ .req = req, .there = api->cores[home], .last = &hop->first };
+		hop->timeout.fire = timed_out;
+		s->hops_out++;
+	}
+	p->hop = hop;
+	*hop->last = p;
+	hop->last = &p->next;
+}
+
+static bool collect(struct request *req, struct produce *s)
+{
+	for (int32_t t = 0; t < s->msg.n_topic_data; t++)
+		s->n_parts += s->msg.topic_data[t].n_partition_data;
+	s->parts = arena_array(&req->arena, (size_t)s->n_parts, sizeof *s->parts);
+	s->hops = arena_array(&req->arena, (size_t)req->core->api->n_cores, sizeof *s->hops);
+	if (!s->parts || !s->hops)
+		return false;
+	struct part *p = s->parts;
+	for (int32_t t = 0; t < s->msg.n_topic_data; t++)
+		for (int32_t i = 0; i < s->msg.topic_data[t].n_partition_data; i++, p++)
+			*p = (struct part){ .topic = &s->msg.topic_data[t],
+					    .from = &s->msg.topic_data[t].partition_data[i],
+					    .log_start_offset = -1, .log_append_time = -1 };
+	return true;
+}
+
+void handle_produce(struct request *req)
+{
+	struct produce *s = arena_alloc(&req->arena, sizeof *s);
+	must(s != NULL);
+	req->state = s;
+	if (!request_decode_ok(req, produce_request_decode(&req->body, req->version, &s->msg)))
+		return;
+	if (!collect(req, s)) {
+		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	for (int i = 0; i < s->n_parts; i++) {
+		struct part *p = &s->parts[i];
+		p->append.op.base_offset = -1;
+		p->error = check(req, p);
+		if (!p->error && p->checked.batch.n > 0)
+			to_home(req, p);
+	}
+	s->hops_out++; /* this function itself, so that the last hop to end is not before the last to begin */
+	struct api *api = req->core->api;
+	for (int core = 0; core < api->n_cores; core++) {
+		struct hop *hop = &s->hops[core];
+		if (!hop->req)
+			continue;
+		if (hop->there == req->core) {
+			hop_run(req->core->reactor, &hop->msg);
+		} else {
+			hop->msg.run = hop_run;
+			reactor_post(req->core->reactor, hop->there->reactor, &hop->msg);
+		}
+	}
+	if (--s->hops_out == 0)
+		finish(req);
+}

@@ -1,0 +1,266 @@
+/* topics.c - CreateTopics, DeleteTopics, CreatePartitions: served by the active controller, in a fiber of the control
+ * reactor. Facts: KafkaApis.handleCreateTopicsRequest and its neighbours of 3.9. */
+#include "broker/api/api.h"
+#include "broker/api/handlers.h"
+
+#include "broker/base/must.h"
+#include "broker/cluster/names.h"
+#include "broker/config/describe.h"
+
+#include "create_partitions.kmsg.h"
+#include "create_topics.kmsg.h"
+#include "delete_topics.kmsg.h"
+
+#include <string.h>
+
+enum {
+	CREATE_VERSION_TELLS_CONFIG = 5,
+	DELETE_VERSION_DISABLED = 3, /* TOPIC_DELETION_DISABLED; INVALID_REQUEST before it */
+	DELETE_VERSION_BY_ID = 6,
+};
+
+static struct slice words(const char *why)
+{
+	return why ? slice_str(why) : SLICE_NULL;
+}
+
+/* ---- CreateTopics ---- */
+
+static bool is_twice(const struct create_topics_request *msg, int32_t at)
+{
+	for (int32_t i = 0; i < msg->n_topics; i++)
+		if (i != at && slice_eq(msg->topics[i].name, msg->topics[at].name))
+			return true;
+	return false;
+}
+
+static bool take_spec(struct request *req, const struct create_topics_request_topic *from, struct topic_spec *spec)
+{
+	struct arena *a = &req->arena;
+	struct topic_assignment *assignments = arena_array(a, (size_t)from->n_assignments, sizeof *assignments);
+	struct config_setting *settings = arena_array(a, (size_t)from->n_configs, sizeof *settings);
+	if (!assignments || !settings)
+		return false;
+	for (int32_t i = 0; i < from->n_assignments; i++)
+		assignments[i] = (struct topic_assignment){ from->assignments[i].partition_index,
+							    from->assignments[i].broker_ids,
+							    from->assignments[i].n_broker_ids };
+	for (int32_t i = 0; i < from->n_configs; i++)
+		settings[i] = (struct config_setting){ arena_strdup(a, from->configs[i].name),
+						      arena_strdup(a, from->configs[i].value) };
+	*spec = (struct topic_spec){ from->name, from->num_partitions, from->replication_factor, assignments,
+				     from->n_assignments, settings, (size_t)from->n_configs };
+	return !arena_overflowed(a);
+}
+
+/* v5 tells what the topic's settings are now. */
+static void tell_settings(struct request *req, const struct topic_spec *spec, const struct topic_made *made,
+			  struct create_topics_response_topic *out)
+{
+	struct describe_result all;
+	struct describe_wanted wanted = { 0 };
+	out->num_partitions = made->partitions;
+	out->replication_factor = made->replication_factor;
+	out->topic_id = made->id;
+	if (req->version < CREATE_VERSION_TELLS_CONFIG ||
+	    describe_topic(&req->arena, req->core->api->config, NULL, spec->settings, spec->n_settings, &wanted, &all) != 0)
+		return;
+	out->configs = arena_array(&req->arena, all.n, sizeof *out->configs);
+	for (uint32_t i = 0; out->configs && i < all.n; i++)
+		out->configs[i] = (struct create_topics_response_config){
+			slice_str(all.v[i].name), slice_str(all.v[i].value), all.v[i].read_only,
+			(int8_t)all.v[i].source, all.v[i].sensitive };
+	out->n_configs = out->configs ? (int32_t)all.n : 0;
+}
+
+static void create_one(struct request *req, const struct create_topics_request *msg, int32_t i,
+		       struct create_topics_response_topic *out)
+{
+	struct topic_spec spec;
+	struct topic_made made;
+	const char *why = NULL;
+	enum kerr error = KERR_UNKNOWN_SERVER_ERROR;
+	if (is_twice(msg, i)) {
+		error = KERR_INVALID_REQUEST;
+		why = "Duplicate topic name.";
+	} else if (take_spec(req, &msg->topics[i], &spec)) {
+		error = topics_create(&req->core->api->topics, &spec, msg->validate_only, &req->arena, &made, &why);
+	}
+	out->error_code = (int16_t)error;
+	out->error_message = words(why);
+	if (!error)
+		tell_settings(req, &spec, &made, out);
+}
+
+/* Topics that were made have their leaders in this broker's metadata before the answer, or time out. */
+static void wait_created(struct request *req, const struct create_topics_request *msg, struct create_topics_response *out)
+{
+	const struct topics *topics = &req->core->api->topics;
+	int64_t until_ns = sys_mono_ns() + (int64_t)msg->timeout_ms * 1000000;
+	for (int32_t i = 0; i < out->n_topics; i++) {
+		struct create_topics_response_topic *t = &out->topics[i];
+		int64_t left_ms = max_of((until_ns - sys_mono_ns()) / 1000000, (int64_t)0);
+		if (t->error_code || topics_wait_leaders(topics, t->name, t->num_partitions, left_ms))
+			continue;
+		t->error_code = KERR_REQUEST_TIMED_OUT;
+		t->error_message = SLICE_NULL;
+	}
+}
+
+void handle_create_topics(struct request *req)
+{
+	struct create_topics_request msg;
+	struct create_topics_response out;
+	if (!request_decode_ok(req, create_topics_request_decode(&req->body, req->version, &msg)))
+		return;
+	create_topics_response_defaults(&out);
+	out.topics = arena_array(&req->arena, (size_t)msg.n_topics, sizeof *out.topics);
+	if (!out.topics) {
+		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	bool active = controller_is_active(req->core->api->controller);
+	for (int32_t i = 0; i < msg.n_topics; i++) {
+		bool first = true;
+		for (int32_t k = 0; k < out.n_topics; k++)
+			first &= !slice_eq(out.topics[k].name, msg.topics[i].name);
+		if (!first)
+			continue; /* one answer for each name */
+		struct create_topics_response_topic *t = &out.topics[out.n_topics++];
+		create_topics_response_topic_defaults(t);
+		t->name = msg.topics[i].name;
+		t->error_code = KERR_NOT_CONTROLLER;
+		if (active)
+			create_one(req, &msg, i, t);
+	}
+	if (active && !msg.validate_only)
+		wait_created(req, &msg, &out);
+	create_topics_response_encode(response_begin(req), req->version, &out);
+	response_send(req);
+}
+
+/* ---- DeleteTopics ---- */
+
+static enum kerr delete_one(struct request *req, struct slice *name, const struct uuid *id, const char **why)
+{
+	struct api *api = req->core->api;
+	const struct metadata *now = metastore_now(api->topics.metastore);
+	const struct meta_topic *t;
+	if (!controller_is_active(api->controller))
+		return KERR_NOT_CONTROLLER;
+	if (!api->config->delete_topic_enable)
+		return req->version < DELETE_VERSION_DISABLED ? KERR_INVALID_REQUEST : KERR_TOPIC_DELETION_DISABLED;
+	if (!slice_is_null(*name) && !uuid_is_zero(id)) {
+		*why = "You can not specify both topic name and topic id.";
+		return KERR_INVALID_REQUEST;
+	}
+	t = slice_is_null(*name) ? meta_topic_by_id(now, id) : meta_topic(now, *name);
+	if (!t && slice_is_null(*name))
+		return KERR_UNKNOWN_TOPIC_ID;
+	if (!t)
+		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	*name = slice_of(arena_strdup(&req->arena, slice_of(t->name, t->name_bytes)), t->name_bytes);
+	if (!name->p)
+		return KERR_UNKNOWN_SERVER_ERROR;
+	return topics_delete(&api->topics, *name);
+}
+
+static void wait_deleted(struct request *req, int32_t timeout_ms, struct delete_topics_response *out)
+{
+	int64_t until_ns = sys_mono_ns() + (int64_t)timeout_ms * 1000000;
+	for (int32_t i = 0; i < out->n_responses; i++) {
+		struct delete_topics_response_topic *t = &out->responses[i];
+		int64_t left_ms = max_of((until_ns - sys_mono_ns()) / 1000000, (int64_t)0);
+		if (!t->error_code && !topics_wait_gone(&req->core->api->topics, t->name, left_ms))
+			t->error_code = KERR_REQUEST_TIMED_OUT;
+	}
+}
+
+void handle_delete_topics(struct request *req)
+{
+	struct delete_topics_request msg;
+	struct delete_topics_response out;
+	if (!request_decode_ok(req, delete_topics_request_decode(&req->body, req->version, &msg)))
+		return;
+	bool by_id = req->version >= DELETE_VERSION_BY_ID;
+	int32_t n = by_id ? msg.n_topics : msg.n_topic_names;
+	delete_topics_response_defaults(&out);
+	out.responses = arena_array(&req->arena, (size_t)n, sizeof *out.responses);
+	if (!out.responses) {
+		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	for (int32_t i = 0; i < n; i++) {
+		struct delete_topics_response_topic *t = &out.responses[out.n_responses++];
+		const char *why = NULL;
+		delete_topics_response_topic_defaults(t);
+		t->name = by_id ? msg.topics[i].name : msg.topic_names[i];
+		if (by_id)
+			t->topic_id = msg.topics[i].topic_id;
+		const struct meta_topic *known = meta_topic(metastore_now(req->core->api->topics.metastore), t->name);
+		struct uuid id = t->topic_id;
+		if (by_id && known && uuid_is_zero(&id))
+			t->topic_id = known->id;
+		t->error_code = (int16_t)delete_one(req, &t->name, &id, &why);
+		t->error_message = words(why);
+	}
+	wait_deleted(req, msg.timeout_ms, &out);
+	delete_topics_response_encode(response_begin(req), req->version, &out);
+	response_send(req);
+}
+
+/* ---- CreatePartitions ---- */
+
+static enum kerr grow_one(struct request *req, const struct create_partitions_request *msg, int32_t i, const char **why)
+{
+	const struct create_partitions_request_topic *t = &msg->topics[i];
+	struct topic_assignment *assignments = NULL;
+	if (!controller_is_active(req->core->api->controller))
+		return KERR_NOT_CONTROLLER;
+	for (int32_t k = 0; k < msg->n_topics; k++)
+		if (k != i && slice_eq(msg->topics[k].name, t->name)) {
+			*why = "Duplicate topic in request.";
+			return KERR_INVALID_REQUEST;
+		}
+	if (t->n_assignments >= 0) {
+		const struct meta_topic *known = meta_topic(metastore_now(req->core->api->topics.metastore), t->name);
+		int32_t so_far = known ? known->n_partitions : 0;
+		assignments = arena_array(&req->arena, (size_t)t->n_assignments, sizeof *assignments);
+		if (!assignments)
+			return KERR_UNKNOWN_SERVER_ERROR;
+		for (int32_t k = 0; k < t->n_assignments; k++)
+			assignments[k] = (struct topic_assignment){ so_far + k, t->assignments[k].broker_ids,
+								    t->assignments[k].n_broker_ids };
+	}
+	return topics_grow(&req->core->api->topics, t->name, t->count, assignments, t->n_assignments, msg->validate_only,
+			   &req->arena, why);
+}
+
+void handle_create_partitions(struct request *req)
+{
+	struct create_partitions_request msg;
+	struct create_partitions_response out;
+	if (!request_decode_ok(req, create_partitions_request_decode(&req->body, req->version, &msg)))
+		return;
+	create_partitions_response_defaults(&out);
+	out.results = arena_array(&req->arena, (size_t)msg.n_topics, sizeof *out.results);
+	if (!out.results) {
+		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	for (int32_t i = 0; i < msg.n_topics; i++) {
+		const char *why = NULL;
+		enum kerr error = grow_one(req, &msg, i, &why);
+		out.results[out.n_results++] = (struct create_partitions_response_result){
+			msg.topics[i].name, (int16_t)error, words(why) };
+	}
+	int64_t until_ns = sys_mono_ns() + (int64_t)msg.timeout_ms * 1000000;
+	for (int32_t i = 0; !msg.validate_only && i < msg.n_topics; i++) {
+		int64_t left_ms = max_of((until_ns - sys_mono_ns()) / 1000000, (int64_t)0);
+		if (!out.results[i].error_code &&
+		    !topics_wait_leaders(&req->core->api->topics, msg.topics[i].name, msg.topics[i].count, left_ms))
+			out.results[i].error_code = KERR_REQUEST_TIMED_OUT;
+	}
+	create_partitions_response_encode(response_begin(req), req->version, &out);
+	response_send(req);
+}

@@ -1,0 +1,437 @@
+/* broker.c - see broker.h. The table of contents: what comes up, in which order, and goes down in the other.
+ *
+ *	log directories locked -> ZooKeeper session -> roots, cluster id, broker id -> logs loaded -> sockets bound
+ *	-> registered -> controller -> serving
+ *
+ * The order is that of 3.9 (contract: coordination, section 1), but that the directories come first, because they hold
+ * the session that a killed broker has left behind.
+ */
+#include "broker/broker.h"
+
+#include "broker/api/producer_ids.h"
+#include "broker/base/log.h"
+#include "broker/base/must.h"
+#include "broker/broker_priv.h"
+#include "broker/reactor/call.h"
+
+#include "leader_and_isr.kmsg.h"
+#include "stop_replica.kmsg.h"
+#include "update_metadata.kmsg.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LOGGER "kafka.server.KafkaServer"
+
+/* ---- what the controller and the cores ask of the broker ---- */
+
+/* Snapshots on their way to a core. */
+struct publication {
+	struct msg msg;
+	struct api_core *core;
+	struct metadata *meta;
+};
+
+static void publication_run(struct reactor *here, struct msg *m)
+{
+	struct publication *p = container_of(m, struct publication, msg);
+	must(here == p->core->reactor);
+	struct metadata *old = p->core->meta;
+	p->core->meta = p->meta;
+	meta_put(old);
+	free(p);
+}
+
+static void publish(void *arg, int core, struct metadata *meta)
+{
+	struct broker *b = arg;
+	struct publication *p = mem_alloc(sizeof *p);
+	*p = (struct publication){ .msg.run = publication_run, .core = b->api.cores[core], .meta = meta };
+	reactor_post(b->control, b->reactors[core], &p->msg);
+}
+
+/* A controller of this build reaches only itself: another broker's replicas wait until it does. */
+static int unreachable(struct broker *b, int32_t broker)
+{
+	if (log_limited(&b->unreachable_said, sys_mono_ns() / 1000000, UNREACHABLE_SAY_MS))
+		log_error("kafka.controller.ControllerChannelManager", "Broker %d is registered, but this controller "
+			  "serves clusters of one broker only: it is not told what it leads.", broker);
+	return -EHOSTUNREACH;
+}
+
+static int to_leader_and_isr(void *arg, int32_t broker, const struct leader_and_isr_request *req,
+			     struct leader_and_isr_response *resp, struct arena *arena)
+{
+	struct broker *b = arg;
+	if (broker != b->id)
+		return unreachable(b, broker);
+	manager_leader_and_isr(b->manager, req, resp, arena);
+	return 0;
+}
+
+static int to_update_metadata(void *arg, int32_t broker, const struct update_metadata_request *req)
+{
+	struct broker *b = arg;
+	if (broker != b->id)
+		return unreachable(b, broker);
+	enum kerr error = manager_update_metadata(b->manager, req);
+	if (error)
+		log_warn(LOGGER, "UpdateMetadata of this broker's own controller was refused: %s.", kerr_name(error));
+	return 0;
+}
+
+static int to_stop_replica(void *arg, int32_t broker, const struct stop_replica_request *req,
+			   struct stop_replica_response *resp, struct arena *arena)
+{
+	struct broker *b = arg;
+	if (broker != b->id)
+		return unreachable(b, broker);
+	manager_stop_replica(b->manager, req, resp, arena);
+	return 0;
+}
+
+static enum zk_err to_register(void *arg)
+{
+	return broker_register(arg);
+}
+
+static void all_logs_failed(void *arg)
+{
+	struct broker *b = arg;
+	b->status = 1;
+	broker_stop(b);
+}
+
+/* ---- up ---- */
+
+static void open_logdirs(void *arg)
+{
+	struct broker *b = arg;
+	b->logdirs = logdirs_open(&b->config->data_dirs, b->why);
+}
+
+static void identify_logdirs(void *arg)
+{
+	struct broker *b = arg;
+	b->error = logdirs_identify(b->logdirs, b->id, b->cluster_id, b->why);
+}
+
+static bool offload_or_say(struct broker *b, void (*work)(void *arg), const char *reason, bool (*fine)(struct broker *b))
+{
+	fiber_offload(b->control, work, b, reason);
+	if (!fine(b))
+		log_fatal(LOGGER, "%s", b->why);
+	return fine(b);
+}
+
+static bool has_logdirs(struct broker *b)
+{
+	return b->logdirs != NULL;
+}
+
+static bool is_identified(struct broker *b)
+{
+	return b->error == 0;
+}
+
+static bool has_net(struct broker *b)
+{
+	return b->net != NULL;
+}
+
+static bool up_logdirs(struct broker *b)
+{
+	return offload_or_say(b, open_logdirs, "log directories", has_logdirs);
+}
+
+static bool up_zookeeper(struct broker *b)
+{
+	return broker_open_zookeeper(b);
+}
+
+static bool up_identity(struct broker *b)
+{
+	if (!broker_make_roots(b) || !broker_find_cluster_id(b) || !broker_find_id(b))
+		return false;
+	log_info(LOGGER, "Cluster ID = %s", b->cluster_id);
+	return offload_or_say(b, identify_logdirs, "log directories", is_identified);
+}
+
+static bool up_replicas(struct broker *b)
+{
+	struct manager_config config = {
+		.control = b->control, .reactors = b->reactors, .replicas = b->replicas, .n_cores = b->n_cores,
+		.config = b->config, .zkc = b->zkc, .logdirs = b->logdirs, .broker_id = b->id,
+		.all_failed = all_logs_failed, .arg = b,
+	};
+	struct hash_seed seed;
+	sys_random(&seed, sizeof seed);
+	b->api = (struct api){ .config = b->config, .broker_id = b->id, .cluster_id = b->cluster_id,
+			       .n_cores = b->n_cores, .control = b->control };
+	b->api.cores = mem_zalloc((size_t)b->n_cores * sizeof *b->api.cores);
+	b->metastore = config.metastore = metastore_new(b->control, b->n_cores, publish, b);
+	b->manager = manager_new(&config);
+	for (int i = 0; i < b->n_cores; i++) {
+		b->replicas[i] = replicas_new(b->reactors[i], b->id, &seed, manager_log_owner(b->manager));
+		b->api.cores[i] = api_core_new(&b->api, i, b->reactors[i], b->replicas[i]);
+	}
+	broker_set_state(b, BROKER_RECOVERY);
+	return manager_load(b->manager);
+}
+
+static bool up_net(struct broker *b)
+{
+	return offload_or_say(b, broker_bind, "listening sockets", has_net);
+}
+
+static bool up_registration(struct broker *b)
+{
+	enum zk_err err = broker_register(b);
+	if (err != ZK_OK)
+		log_fatal(LOGGER, "[KafkaServer id=%d] This broker cannot be registered: %s.", b->id, zk_err_text(err));
+	return err == ZK_OK;
+}
+
+static bool up_controller(struct broker *b)
+{
+	struct controller_ports ports = { b, to_leader_and_isr, to_update_metadata, to_stop_replica, to_register };
+	b->controller = controller_new(b->control, b->zkc, b->config, b->id, &ports);
+	b->producer_ids = producer_ids_new(b->control, b->zkc, b->id);
+	b->api.controller = b->controller;
+	b->api.producer_ids = b->producer_ids;
+	b->api.topics = (struct topics){ b->control, b->zkc, b->metastore, b->config };
+	controller_start(b->controller);
+	b->controller_up = true;
+	return true;
+}
+
+static bool up_serving(struct broker *b)
+{
+	broker_watch_configs(b);
+	manager_start(b->manager);
+	b->manager_up = true;
+	net_open(b->net, b->control);
+	b->net_up = true;
+	broker_set_state(b, BROKER_RUNNING);
+	log_info("org.apache.kafka.common.utils.AppInfoParser", "Kafka version: 3.9 (Samsa " PACKAGE_VERSION ")");
+	log_info(LOGGER, "[KafkaServer id=%d] started", b->id);
+	return true;
+}
+
+static bool (*const up[])(struct broker *b) = { up_logdirs,	  up_zookeeper, up_identity,
+						up_replicas,	  up_net,	up_registration,
+						up_controller,	  up_serving };
+
+static void down(struct broker *b);
+
+static void start_fiber(void *arg)
+{
+	struct broker *b = arg;
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	broker_set_state(b, BROKER_STARTING);
+	log_info(LOGGER, "starting");
+	for (size_t i = 0; i < countof(up); i++) {
+		if (b->stop_asked || !up[i](b)) {
+			b->status |= !b->stop_asked;
+			break;
+		}
+	}
+	b->start_over = true;
+	if (broker_state(b) != BROKER_RUNNING || b->stop_asked)
+		down(b);
+}
+
+/* ---- down ---- */
+
+static void net_closed(struct reactor *here, struct msg *m)
+{
+	struct broker *b = container_of(m, struct broker, net_closed);
+	must(here == b->control);
+	fiber_event_set(&b->net_is_closed);
+}
+
+/* Lets connections finish what they have begun; a second signal, or the limit, ends that. */
+static void down_net(struct broker *b)
+{
+	if (!b->net_up)
+		return;
+	log_info("kafka.network.SocketServer", "Stopping socket server request processors");
+	b->net_closed.run = net_closed;
+	net_close(b->net, b->control, &b->net_closed);
+	if (b->hurry || !fiber_wait_ms(b->control, &b->net_is_closed, NET_FINISH_MS)) {
+		net_close_now(b->net, b->control);
+		fiber_wait(b->control, &b->net_is_closed);
+	}
+}
+
+static void down_data(struct broker *b)
+{
+	if (b->manager)
+		manager_close(b->manager);
+	else if (b->logdirs) {
+		bool *clean = mem_zalloc((size_t)b->logdirs->n);
+		logdirs_close(b->logdirs, clean);
+		free(clean);
+	}
+	b->logdirs = NULL;
+}
+
+static void down(struct broker *b)
+{
+	if (b->going_down)
+		return;
+	b->going_down = true;
+	log_info(LOGGER, "[KafkaServer id=%d] shutting down", b->id);
+	broker_set_state(b, BROKER_STOPPING);
+	down_net(b);
+	broker_unwatch_configs(b);
+	if (b->controller_up)
+		controller_stop(b->controller);
+	/* The session is ended before the directories are let go: its file lies there. */
+	if (b->zkc)
+		zkc_close(b->zkc);
+	broker_forget_session(b);
+	down_data(b);
+	broker_set_state(b, BROKER_STOPPED);
+	log_info(LOGGER, "[KafkaServer id=%d] shut down completed", b->id);
+	b->ended(b->ended_arg, b->status);
+}
+
+static void stop_fiber(void *arg)
+{
+	down(arg);
+}
+
+void broker_stop(struct broker *b)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	if (b->stop_asked) {
+		b->hurry = true;
+		if (b->net_up)
+			net_close_now(b->net, b->control);
+		return;
+	}
+	b->stop_asked = true;
+	if (b->start_over)
+		must(fiber_start(b->control, "stop", stop_fiber, b) != NULL);
+	else if (!b->logdirs || !b->zkc)
+		b->ended(b->ended_arg, b->status); /* nothing is up that must go down in order */
+}
+
+void broker_reload(struct broker *b)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	if (b->net_up)
+		net_reload(b->net, b->control);
+}
+
+/* ---- life ---- */
+
+struct broker *broker_new(const struct config *config, int cores)
+{
+	struct broker *b;
+	must(cores > 0 && cores <= BROKER_CORES_MAX);
+	ALLOC_OBJ(b, BROKER_MAGIC);
+	b->config = config;
+	b->id = -1;
+	b->n_cores = cores;
+	b->helpers = sys_helpers_start(HELPERS);
+	b->control = reactor_new(REACTOR_CONTROL, b->helpers);
+	b->reactors = mem_zalloc((size_t)cores * sizeof *b->reactors);
+	b->replicas = mem_zalloc((size_t)cores * sizeof *b->replicas);
+	for (int i = 0; i < cores; i++)
+		b->reactors[i] = reactor_new(i, b->helpers);
+	fiber_event_init(&b->net_is_closed);
+	return b;
+}
+
+void broker_start(struct broker *b, void (*ended)(void *arg, int status), void *arg)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	b->ended = ended;
+	b->ended_arg = arg;
+	must(fiber_start(b->control, "start", start_fiber, b) != NULL);
+}
+
+void broker_free(struct broker *b)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	sys_helpers_stop(b->helpers);
+	if (b->net)
+		net_free(b->net);
+	if (b->controller_up)
+		controller_free(b->controller);
+	if (b->producer_ids)
+		producer_ids_free(b->producer_ids);
+	for (int i = 0; i < b->n_cores; i++) {
+		if (b->api.cores)
+			api_core_free(b->api.cores[i]);
+		if (b->replicas[i])
+			replicas_free(b->replicas[i]);
+	}
+	if (b->manager)
+		manager_free(b->manager);
+	if (b->metastore)
+		metastore_free(b->metastore);
+	for (int i = 0; i < b->n_cores; i++)
+		reactor_free(b->reactors[i]);
+	reactor_free(b->control);
+	free(b->api.cores);
+	free(b->reactors);
+	free(b->replicas);
+	free(b->cluster_id);
+	FREE_OBJ(b);
+}
+
+struct reactor *broker_control(struct broker *b)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	return b->control;
+}
+
+struct reactor *broker_core(struct broker *b, int core)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	must(core >= 0 && core < b->n_cores);
+	return b->reactors[core];
+}
+
+int broker_cores(const struct broker *b)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	return b->n_cores;
+}
+
+void broker_set_state(struct broker *b, enum broker_state state)
+{
+	atomic_store_explicit(&b->state, (int)state, memory_order_release);
+}
+
+enum broker_state broker_state(const struct broker *b)
+{
+	return (enum broker_state)atomic_load_explicit(&b->state, memory_order_acquire);
+}
+
+int broker_recovery_percent(const struct broker *b)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	return broker_state(b) >= BROKER_RECOVERY ? manager_load_percent(b->manager) : 0;
+}
+
+struct api *broker_api(struct broker *b)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	return &b->api;
+}
+
+struct net *broker_net(struct broker *b)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	return b->net;
+}
+
+struct controller *broker_controller(struct broker *b)
+{
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	return b->controller;
+}

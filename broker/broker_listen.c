@@ -1,0 +1,118 @@
+/* broker_listen.c - from listeners and ssl.* keys to the net object. */
+#include "broker/broker_priv.h"
+
+#include "broker/base/log.h"
+#include "broker/base/must.h"
+
+#include <string.h>
+
+enum { FRAME_BEFORE_AUTH_BYTES = 512 * 1024 }; /* sasl.server.max.receive.size's default */
+
+static const char *joined(const struct config_list *list)
+{
+	if (list->n == 0)
+		return NULL;
+	size_t n = 1;
+	for (uint32_t i = 0; i < list->n; i++)
+		n += strlen(list->v[i]) + 1;
+	char *text = mem_zalloc(n);
+	for (uint32_t i = 0; i < list->n; i++) {
+		if (i > 0)
+			strcat(text, ",");
+		strcat(text, list->v[i]);
+	}
+	return text;
+}
+
+static enum tls_client_auth client_auth(const char *text)
+{
+	if (strcmp(text, "required") == 0)
+		return TLS_CLIENT_AUTH_REQUIRED;
+	return strcmp(text, "requested") == 0 ? TLS_CLIENT_AUTH_REQUESTED : TLS_CLIENT_AUTH_NONE;
+}
+
+static struct tls_config tls_of(const struct config *c)
+{
+	return (struct tls_config){
+		.keystore_type = c->ssl_keystore_type,
+		.keystore_location = c->ssl_keystore_location,
+		.keystore_password = c->ssl_keystore_password,
+		.keystore_key = c->ssl_keystore_key,
+		.keystore_chain = c->ssl_keystore_certificate_chain,
+		.key_password = c->ssl_key_password,
+		.truststore_type = c->ssl_truststore_type,
+		.truststore_location = c->ssl_truststore_location,
+		.truststore_password = c->ssl_truststore_password,
+		.truststore_certs = c->ssl_truststore_certificates,
+		.enabled_protocols = joined(&c->ssl_enabled_protocols),
+		.cipher_suites = joined(&c->ssl_cipher_suites),
+		.client_auth = client_auth(c->ssl_client_auth),
+		.allow_dn_changes = c->ssl_allow_dn_changes,
+		.allow_san_changes = c->ssl_allow_san_changes,
+	};
+}
+
+static int64_t limit_of(const struct listener *l, enum config_key key, int64_t value)
+{
+	/* Only a listener's own key limits the listener; the plain one limits the broker. */
+	return config_is_set(l->config, key) && l->config->is_view ? value : -1;
+}
+
+static void make_listener(struct broker *b, uint32_t i)
+{
+	const struct listener *l = &b->config->listening.v[i];
+	struct net_listener *out = &b->listeners[i];
+	*out = (struct net_listener){
+		.name = l->name,
+		.host = l->host ? l->host : "",
+		.port = l->port,
+		.sasl = listener_is_sasl(l),
+		.inter_broker = b->config->inter_broker && strcmp(l->name, b->config->inter_broker->name) == 0,
+		.max_connections = limit_of(l, CK_max_connections, l->config->max_connections),
+		.max_creation_rate = limit_of(l, CK_max_connection_creation_rate,
+					      l->config->max_connection_creation_rate),
+		.idle_ms = b->config->connections_max_idle_ms,
+		.user = &b->api,
+	};
+	if (listener_is_tls(l)) {
+		b->tls[i] = tls_of(l->config);
+		out->tls = &b->tls[i];
+	}
+}
+
+void broker_bind(void *arg)
+{
+	struct broker *b = arg;
+	const struct config *c = b->config;
+	uint32_t n = c->listening.n;
+	b->listeners = mem_zalloc(n * sizeof *b->listeners);
+	b->tls = mem_zalloc(n * sizeof *b->tls);
+	b->ip_limits = mem_zalloc((c->ip_limit_hosts.n + 1) * sizeof *b->ip_limits);
+	for (uint32_t i = 0; i < n; i++)
+		make_listener(b, i);
+	for (uint32_t i = 0; i < c->ip_limit_hosts.n; i++)
+		b->ip_limits[i] = (struct net_ip_limit){ c->ip_limit_hosts.v[i], c->ip_limit_counts[i] };
+	struct net_config net = {
+		.listeners = b->listeners,
+		.n_listeners = (int)n,
+		.backlog = c->socket_listen_backlog_size,
+		.send_buffer_bytes = config_is_set(c, CK_socket_send_buffer_bytes) ? c->socket_send_buffer_bytes : -1,
+		.receive_buffer_bytes = config_is_set(c, CK_socket_receive_buffer_bytes)
+						? c->socket_receive_buffer_bytes : -1,
+		.frame_max_bytes = (uint32_t)c->socket_request_max_bytes,
+		.frame_max_before_auth_bytes = FRAME_BEFORE_AUTH_BYTES,
+		.frames_max_bytes = c->queued_max_request_bytes,
+		.max_connections = c->max_connections,
+		.max_creation_rate = c->max_connection_creation_rate,
+		.max_per_ip = c->max_connections_per_ip,
+		.ip_limits = b->ip_limits,
+		.n_ip_limits = (int)c->ip_limit_hosts.n,
+		.events = &api_conn_events,
+	};
+	b->net = net_new(&net, b->reactors, b->n_cores, b->why);
+	for (uint32_t i = 0; b->net && i < n; i++) {
+		const struct sys_addr *at = net_listener_address(b->net, (int)i);
+		log_info("kafka.network.DataPlaneAcceptor", "Awaiting socket connections on %s:%u.",
+			 b->listeners[i].host[0] ? b->listeners[i].host : "0.0.0.0", at->port);
+	}
+}

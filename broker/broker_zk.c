@@ -1,0 +1,416 @@
+/* broker_zk.c - what a broker itself has to do with ZooKeeper: its session, the roots, who it is, its registration, and
+ * the changes of configs. Facts: contract zk_schema sections 2, 3 and 4.1. */
+#include "broker/broker_priv.h"
+
+#include "broker/base/log.h"
+#include "broker/base/must.h"
+#include "zkutil/znode.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LOGGER "kafka.server.KafkaServer"
+#define ZK_LOGGER "kafka.zk.KafkaZkClient"
+#define SESSION_FILE ".samsa_zk_session"
+
+enum {
+	ZK_ARENA_BYTES = 16 << 20,
+	REGISTER_AGAIN_MS = 500,    /* how often a registration that stands in the way is looked at */
+	CHANGE_LIFE_MS = 15 * 60 * 1000, /* of a config change notification */
+};
+
+/* ---- the session, for a start right after kill -9 ---- */
+
+static struct zk_session read_session(struct broker *b)
+{
+	struct zk_session s = { 0 };
+	char *text, connect[1024];
+	size_t n;
+	unsigned long long id;
+	unsigned bytes[ZK_PASSWD_BYTES];
+	int timeout_ms, at;
+	if (logdirs_read_private(b->logdirs, SESSION_FILE, &text, &n) != 0)
+		return s;
+	bool fine = sscanf(text, "%1023s %llx %d %n", connect, &id, &timeout_ms, &at) == 3 &&
+		    strcmp(connect, b->config->zookeeper_connect) == 0;
+	for (int i = 0; fine && i < ZK_PASSWD_BYTES; i++)
+		fine = sscanf(text + at + 2 * i, "%2x", &bytes[i]) == 1;
+	if (fine) {
+		s.id = (int64_t)id;
+		s.timeout_ms = timeout_ms;
+		for (int i = 0; i < ZK_PASSWD_BYTES; i++)
+			s.passwd[i] = (uint8_t)bytes[i];
+	}
+	free(text);
+	return s;
+}
+
+struct saving {
+	struct broker *b;
+	char *text;
+	int error;
+};
+
+static void save_work(void *arg)
+{
+	struct saving *s = arg;
+	s->error = logdirs_write_private(s->b->logdirs, SESSION_FILE, s->text, strlen(s->text));
+}
+
+static void save_fiber(void *arg)
+{
+	struct saving *s = arg;
+	if (s->b->logdirs && !s->b->going_down)
+		fiber_offload(s->b->control, save_work, s, "ZooKeeper session");
+	if (s->error)
+		log_warn(LOGGER, "The ZooKeeper session could not be saved (%s): a start right after a kill will wait for "
+			 "its end.", strerror(-s->error));
+	free(s->text);
+	free(s);
+}
+
+static void keep_session(void *arg, const struct zk_session *session)
+{
+	struct broker *b = arg;
+	if (session->id == 0)
+		return; /* see broker_forget_session() */
+	char passwd[2 * ZK_PASSWD_BYTES + 1];
+	for (int i = 0; i < ZK_PASSWD_BYTES; i++)
+		snprintf(passwd + 2 * i, 3, "%02x", session->passwd[i]);
+	struct saving *s = mem_zalloc(sizeof *s);
+	s->b = b;
+	s->text = mem_printf("%s %llx %d %s\n", b->config->zookeeper_connect, (unsigned long long)session->id,
+			     session->timeout_ms, passwd);
+	must(fiber_start(b->control, "session", save_fiber, s) != NULL);
+}
+
+void broker_forget_session(struct broker *b)
+{
+	if (b->logdirs && b->zkc)
+		logdirs_write_private(b->logdirs, SESSION_FILE, "", 0);
+}
+
+bool broker_open_zookeeper(struct broker *b)
+{
+	const struct config *c = b->config;
+	struct zkc_config config = {
+		.connect = c->zookeeper_connect,
+		.session_timeout_ms = c->zookeeper_session_timeout_ms,
+		.max_in_flight = (unsigned)c->zookeeper_max_in_flight_requests,
+		.left_behind = read_session(b),
+		.keep = keep_session,
+		.arg = b,
+	};
+	log_info(LOGGER, "Connecting to zookeeper on %s", c->zookeeper_connect);
+	b->zkc = zkc_open(b->control, &config);
+	return b->zkc != NULL;
+}
+
+/* ---- roots ---- */
+
+/* A KRaft controller that is moving this cluster away from ZooKeeper must not find a broker that does not know. */
+static bool migration_is_over(struct broker *b)
+{
+	struct zk_req req;
+	struct znode_migration m;
+	struct znode_why why;
+	zk_req_get(&req, znode_path(ZNODE_MIGRATION), false);
+	bool moving = zkc_call(b->zkc, &req) == ZK_OK && znode_migration_decode(req.data, &m, &why) == 0 &&
+		      m.kraft_controller >= 0;
+	zk_req_fini(&req);
+	struct zk_req controller;
+	struct znode_controller z;
+	struct arena arena;
+	arena_init(&arena, ZK_ARENA_BYTES);
+	zk_req_get(&controller, znode_path(ZNODE_CONTROLLER), false);
+	bool kraft = zkc_call(b->zkc, &controller) == ZK_OK &&
+		     znode_controller_decode(&arena, controller.data, &z, &why) == 0 && z.kraft_epoch > 0;
+	zk_req_fini(&controller);
+	arena_free(&arena);
+	if (moving && kraft)
+		log_fatal(LOGGER, "KRaft controller %d is migrating this cluster away from ZooKeeper (/migration): this "
+			  "broker would not take part. Finish or roll back the migration first.", m.kraft_controller);
+	return !(moving && kraft);
+}
+
+bool broker_make_roots(struct broker *b)
+{
+	if (!migration_is_over(b))
+		return false;
+	for (int row = 0; row < ZNODE_CONTAINERS; row++) {
+		enum zk_err err = zkc_make_path(b->zkc, znode_path((enum znode)row));
+		if (err != ZK_OK) {
+			log_fatal(LOGGER, "%s cannot be made in ZooKeeper: %s.", znode_path((enum znode)row),
+				  zk_err_text(err));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- who it is ---- */
+
+static enum zk_err read_cluster_id(struct broker *b)
+{
+	struct zk_req req;
+	struct arena arena;
+	struct znode_why why;
+	const char *id;
+	arena_init(&arena, ZK_ARENA_BYTES);
+	zk_req_get(&req, znode_path(ZNODE_CLUSTER_ID), false);
+	enum zk_err err = zkc_call(b->zkc, &req);
+	if (err == ZK_OK && znode_cluster_id_decode(&arena, req.data, &id, &why) == 0)
+		b->cluster_id = mem_strdup(id);
+	else if (err == ZK_OK)
+		log_fatal(LOGGER, "/cluster/id cannot be read: %s.", why.s);
+	zk_req_fini(&req);
+	arena_free(&arena);
+	return err;
+}
+
+bool broker_find_cluster_id(struct broker *b)
+{
+	uint8_t random[16];
+	struct uuid id;
+	struct arena arena;
+	enum zk_err err = read_cluster_id(b);
+	if (err == ZK_NONODE) {
+		do
+			sys_random(random, sizeof random);
+		while (!uuid_from_random(&id, random));
+		struct uuid_text text = uuid_format(&id);
+		arena_init(&arena, ZK_ARENA_BYTES);
+		err = zkc_create(b->zkc, znode_path(ZNODE_CLUSTER_ID), znode_cluster_id_encode(&arena, text.s));
+		arena_free(&arena);
+		if (err == ZK_OK || err == ZK_NODEEXISTS)
+			err = read_cluster_id(b);
+	}
+	if (err != ZK_OK)
+		log_fatal(LOGGER, "The cluster's id cannot be had from ZooKeeper: %s.", zk_err_text(err));
+	return b->cluster_id != NULL;
+}
+
+/* A number that no broker had: the version that /brokers/seqid gets, above the ids that people give. */
+static bool generate_id(struct broker *b)
+{
+	struct zk_req req;
+	zk_req_write(&req, zk_op_set(znode_path(ZNODE_BROKER_SEQID), slice_of("", 0), ZK_ANY_VERSION));
+	enum zk_err err = zkc_call(b->zkc, &req);
+	if (err == ZK_OK)
+		b->id = req.stat.version + b->config->reserved_broker_max_id;
+	else
+		log_fatal(LOGGER, "No broker.id can be generated: %s.", zk_err_text(err));
+	zk_req_fini(&req);
+	return err == ZK_OK;
+}
+
+bool broker_find_id(struct broker *b)
+{
+	int32_t given = b->config->broker_id;
+	if (given >= 0 && b->logdirs->broker_id >= 0 && given != b->logdirs->broker_id) {
+		log_fatal(LOGGER, "Configured broker.id %d doesn't match stored broker.id %d in meta.properties. If you moved "
+			  "your data, make sure your configured broker.id matches. If you intend to create a new broker, you "
+			  "should remove all data in your data directories (log.dirs).", given, b->logdirs->broker_id);
+		return false;
+	}
+	b->id = given >= 0 ? given : b->logdirs->broker_id;
+	if (b->id >= 0)
+		return true;
+	if (b->config->broker_id_generation_enable)
+		return generate_id(b);
+	log_fatal(LOGGER, "broker.id is not set, and broker.id.generation.enable is false.");
+	return false;
+}
+
+/* ---- registration ---- */
+
+static struct slice describe_self(struct broker *b, struct arena *arena)
+{
+	const struct listeners *at = &b->config->advertising;
+	struct znode_broker z = {
+		.version = b->config->ibp >= IBP_2_7_IV0 ? ZNODE_BROKER_VERSION : ZNODE_BROKER_VERSION_IBP_0_10_0,
+		.jmx_port = -1,
+		.timestamp_ms = sys_wall_ms(),
+		.rack = b->config->broker_rack,
+	};
+	char *hostname = arena_alloc(arena, ZNODE_PATH_BYTES);
+	z.endpoints = arena_array(arena, at->n, sizeof *z.endpoints);
+	must(z.endpoints && hostname);
+	sys_hostname(hostname, ZNODE_PATH_BYTES);
+	for (uint32_t i = 0; i < at->n; i++) {
+		const struct listener *l = &at->v[i];
+		/* A port of 0 is known once it is bound. */
+		int port = l->port;
+		for (int k = 0; port == 0 && k < (int)b->config->listening.n; k++)
+			if (strcmp(b->config->listening.v[k].name, l->name) == 0)
+				port = net_listener_address(b->net, k)->port;
+		z.endpoints[z.n_endpoints++] = (struct znode_endpoint){ l->name, listener_protocol_name(l->protocol),
+									l->host ? l->host : hostname, port };
+	}
+	return znode_broker_encode(arena, &z);
+}
+
+/* One try; `*owner` is the session that stands in the way of a NODEEXISTS. */
+static enum zk_err register_once(struct broker *b, int64_t *owner)
+{
+	struct arena arena;
+	struct zk_req req, read;
+	struct znode_path path = znode_broker_path(b->id);
+	arena_init(&arena, ZK_ARENA_BYTES);
+	struct zk_op ops[] = { zk_op_create(path.s, SLICE_NULL, ZK_EPHEMERAL), zk_op_set(path.s, describe_self(b, &arena), 0) };
+	zk_req_multi(&req, ops, countof(ops));
+	enum zk_err err = zkc_call(b->zkc, &req);
+	if (err == ZK_OK || err == ZK_NODEEXISTS) {
+		zk_req_exists(&read, path.s, false);
+		enum zk_err read_err = zkc_call(b->zkc, &read);
+		*owner = read.stat.ephemeral_owner;
+		if (read_err == ZK_OK && *owner == zkc_session(b->zkc)->id) {
+			err = ZK_OK; /* ours: also when the answer to the multi was lost */
+			manager_set_broker_epoch(b->manager, read.stat.czxid);
+			log_info(ZK_LOGGER, "Registered broker %d at path %s with addresses: %s, czxid (broker epoch): %lld",
+				 b->id, path.s, listener_text(&arena, &b->config->advertising.v[0]),
+				 (long long)read.stat.czxid);
+		}
+		zk_req_fini(&read);
+	}
+	zk_req_fini(&req);
+	arena_free(&arena);
+	return err;
+}
+
+/* Another session's registration is waited for as long as a dead one could last; then a living broker has this id. */
+enum zk_err broker_register(struct broker *b)
+{
+	int64_t owner = 0, waited_ms = 0;
+	for (;;) {
+		enum zk_err err = register_once(b, &owner);
+		if (err != ZK_NODEEXISTS)
+			return err;
+		if (waited_ms == 0)
+			log_warn(ZK_LOGGER, "Error while creating ephemeral at /brokers/ids/%d, node already exists and owner "
+				 "'0x%llx' does not match current session '0x%llx'; waiting for it to go.", b->id,
+				 (unsigned long long)owner, (unsigned long long)zkc_session(b->zkc)->id);
+		if (waited_ms > b->config->zookeeper_session_timeout_ms + REGISTER_AGAIN_MS || b->stop_asked) {
+			log_fatal(ZK_LOGGER, "Another broker with broker.id %d is alive (session 0x%llx): each broker of a cluster "
+				  "needs an id of its own.", b->id, (unsigned long long)owner);
+			return ZK_NODEEXISTS;
+		}
+		fiber_sleep(b->control, REGISTER_AGAIN_MS);
+		waited_ms += REGISTER_AGAIN_MS;
+	}
+}
+
+/* ---- changes of configs ---- */
+
+struct config_watch {
+	struct broker *b;
+	struct zkc_watch zkc;
+	struct zkc_listener session;
+	int64_t done;       /* the highest notification that was acted upon */
+	bool running, again, stopping;
+};
+
+/* What one notification names: a topic's settings are read anew. Other entities have no effect in this build. */
+static void act_on(struct config_watch *w, const char *child, struct arena *arena)
+{
+	struct zk_req req;
+	struct znode_why why;
+	const char *entity, *path = znode_child_path(arena, ZNODE_CONFIG_CHANGES, child);
+	if (!path)
+		return;
+	zk_req_get(&req, path, false);
+	if (zkc_call(w->b->zkc, &req) == ZK_OK) {
+		if (znode_config_change_decode(arena, req.data, &entity, &why) != 0)
+			log_error("kafka.server.ZkConfigManager", "%s cannot be read: %s.", path, why.s);
+		else if (strncmp(entity, "topics/", 7) == 0)
+			manager_topic_settings_changed(w->b->manager, entity + 7);
+		int64_t age_ms = sys_wall_ms() - req.stat.ctime_ms;
+		if (age_ms > CHANGE_LIFE_MS) {
+			struct zk_req gone;
+			zk_req_write(&gone, zk_op_delete(path, ZK_ANY_VERSION));
+			zkc_call(w->b->zkc, &gone);
+			zk_req_fini(&gone);
+		}
+	}
+	zk_req_fini(&req);
+}
+
+static void act_on_all(struct config_watch *w)
+{
+	struct zk_req req;
+	struct arena arena;
+	int64_t highest = w->done;
+	arena_init(&arena, ZK_ARENA_BYTES);
+	zk_req_children(&req, znode_path(ZNODE_CONFIG_CHANGES), true);
+	enum zk_err err = zkc_call(w->b->zkc, &req);
+	for (unsigned i = 0; err == ZK_OK && i < req.n_children; i++) {
+		int64_t number = znode_sequence(ZNODE_CONFIG_CHANGE, req.children[i]);
+		if (number <= w->done)
+			continue;
+		act_on(w, req.children[i], &arena);
+		highest = max_of(highest, number);
+		arena_reset(&arena);
+	}
+	w->done = highest;
+	zk_req_fini(&req);
+	arena_free(&arena);
+}
+
+static void watch_fiber(void *arg)
+{
+	struct config_watch *w = arg;
+	do {
+		w->again = false;
+		act_on_all(w);
+	} while (w->again && !w->stopping);
+	w->running = false;
+	if (w->stopping)
+		free(w);
+}
+
+static void look_again(struct config_watch *w)
+{
+	w->again = true;
+	if (w->running)
+		return;
+	w->running = true;
+	must(fiber_start(w->b->control, "configs", watch_fiber, w) != NULL);
+}
+
+static void changed(struct zkc_watch *zw, enum zk_change change)
+{
+	must(change == ZK_CHILDREN_CHANGED);
+	look_again(container_of(zw, struct config_watch, zkc));
+}
+
+static void on_session(struct zkc_listener *l)
+{
+	look_again(container_of(l, struct config_watch, session));
+}
+
+void broker_watch_configs(struct broker *b)
+{
+	struct config_watch *w = mem_zalloc(sizeof *w);
+	w->b = b;
+	w->done = -1;
+	w->zkc = (struct zkc_watch){ .path = znode_path(ZNODE_CONFIG_CHANGES), .children = true, .changed = changed };
+	w->session.on_session = on_session;
+	zkc_watch(b->zkc, &w->zkc);
+	zkc_listen(b->zkc, &w->session);
+	b->configs = w;
+	look_again(w);
+}
+
+void broker_unwatch_configs(struct broker *b)
+{
+	struct config_watch *w = b->configs;
+	if (!w)
+		return;
+	b->configs = NULL;
+	zkc_unwatch(b->zkc, &w->zkc);
+	zkc_unlisten(b->zkc, &w->session);
+	w->stopping = true;
+	if (!w->running)
+		free(w);
+}
