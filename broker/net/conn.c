@@ -395,6 +395,8 @@ void port_admit(struct port *p, struct guest *guest)
 	struct filter *top = filter_tcp_new(p->lane, guest->fd, false);
 	if (guest->tls)
 		top = filter_tls_new(p->lane, top, guest->tls, NULL);
+	tlsctx_put(guest->tls);
+	guest->tls = NULL;
 	ALLOC_OBJ(c, CONN_MAGIC);
 	c->port = p;
 	c->guest = guest;

@@ -26,7 +26,7 @@ struct guest {
 	struct ip_count *ip;
 	int core;
 	int fd;                /* taken by the connection */
-	struct tlsctx *tls;    /* a hold, taken by the connection; NULL without TLS */
+	struct tlsctx *tls;    /* a hold, until the connection has its own; NULL without TLS */
 	struct sys_addr peer;
 };
 

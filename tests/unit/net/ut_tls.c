@@ -158,13 +158,15 @@ static void resumption(void)
 /* Garbage, plain Kafka, HTTP: the connection ends, others do not notice. */
 static void garbage(void)
 {
-	static const char *const words[] = { "GET / HTTP/1.0\r\n\r\n", "\0\0\0\x20\0\x12\0\3hello", "\x16\x03\x01\xff\xff" };
+	static const struct slice words[] = { SLICE_LIT("GET / HTTP/1.0\r\n\r\n"),
+					      SLICE_LIT("\0\0\0\x20\0\x12\0\3hello"),
+					      SLICE_LIT("\x16\x03\x01\xff\xff") };
 	struct ut_net u;
 	init(&u);
 	ut_open(&u);
 	for (unsigned i = 0; i < countof(words); i++) {
 		char bytes[40000] = { 0 };
-		memcpy(bytes, words[i], 18);
+		memcpy(bytes, words[i].p, words[i].n);
 		int fd = ut_connect(&u);
 		ut_send(&u, fd, bytes, sizeof bytes);
 		char drop[256];
