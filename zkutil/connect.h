@@ -1,4 +1,4 @@
-/* connect.h - zookeeper.connect taken apart: hosts and chroot (org.apache.zookeeper.client.ConnectStringParser). */
+/* connect.h - zookeeper.connect taken apart (org.apache.zookeeper.client.ConnectStringParser). */
 #ifndef SAMSA_ZKUTIL_CONNECT_H
 #define SAMSA_ZKUTIL_CONNECT_H
 

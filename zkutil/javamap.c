@@ -1,7 +1,8 @@
 /* javamap.c - see javamap.h.
  *
- * Both maps are tables of bins that double when three quarters full, from 16 on, and are walked bin by bin. Inside a
- * bin Scala keeps the keys by hash, Java by insertion (and turns parts of a bin round when the table doubles).
+ * Both maps are tables of bins that double when three quarters full, from 16 on, and are walked bin by bin.
+ * Inside a bin Scala keeps the keys by hash, Java by insertion (and turns parts of a bin round when the table
+ * doubles).
  */
 #include "zkutil/javamap.h"
 

@@ -1,5 +1,5 @@
-/* zjson.h - reading a node's JSON with an error that sticks: the first field that is missing or of another type is
- * told in words, everything read after it is zero, and zj_end() gives the verdict once. */
+/* zjson.h - reading a node's JSON with an error that sticks: the first field that is missing or of another
+ * type is told in words, everything read after it is zero, and zj_end() gives the verdict once. */
 #ifndef SAMSA_ZKUTIL_ZJSON_H
 #define SAMSA_ZKUTIL_ZJSON_H
 
@@ -52,7 +52,8 @@ bool zj_parse_long(const char *text, int64_t *out);
 
 json_t *zj_new_ints(struct znode_ints ints);
 json_t *zj_new_long_text(int64_t v);
-/* Compact, into the arena; takes over `root`, which is NULL when some part could not be made (text that is no UTF-8). */
+/* Compact, into the arena; takes over `root`, which is NULL when some part could not be made (text that is no
+ * UTF-8). */
 struct slice zj_dump(struct arena *a, json_t *root);
 
 #endif

@@ -1,4 +1,5 @@
-/* zk.c - zk.h over the C client library: the session and its queue, as the owner sees them. See zk_lib_priv.h.
+/* zk.c - zk.h over the C client library: the session and its queue, as the owner sees them. See
+ * zk_lib_priv.h.
  *
  * A request:
  *
@@ -6,8 +7,8 @@
  *	              ^         |
  *	              +---------+  its connection was lost
  *
- * waiting -> sent when there is a connection and fewer than max_in_flight are sent. Both end at once when the session
- * does. Requests keep the order of zk_send() while they wait, also those that come back.
+ * waiting -> sent when there is a connection and fewer than max_in_flight are sent. Both end at once when the
+ * session does. Requests keep the order of zk_send() while they wait, also those that come back.
  */
 #include "config.h"
 

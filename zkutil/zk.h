@@ -1,21 +1,24 @@
 /* zk.h - the seam to ZooKeeper: an asynchronous client of one session.
  *
- * Two implementations, chosen when a program is linked: zk.c over the C client library, and a simulated ZooKeeper in
- * tests/sim. Everything here belongs to one thread, the owner's (the control reactor in a broker): the owner calls,
- * and every callback runs on it. What happens elsewhere arrives as a struct zk_event through the caller's post(),
- * from any thread; the owner then calls zk_deliver(), which runs the callback.
+ * Two implementations, chosen when a program is linked: zk.c over the C client library, and a simulated
+ * ZooKeeper in tests/sim. Everything here belongs to one thread, the owner's (the control reactor in a
+ * broker): the owner calls, and every callback runs on it. What happens elsewhere arrives as a struct
+ * zk_event through the caller's post(), from any thread; the owner then calls zk_deliver(), which runs the
+ * callback.
  *
- * Life of a session: zk_open -> CONNECTED <-> DISCONNECTED ... -> EXPIRED or AUTH_FAILED (or neither) -> zk_close or
- * zk_abandon -> CLOSED, after which the object is gone. A session that has expired is closed and another one opened.
+ * Life of a session: zk_open -> CONNECTED <-> DISCONNECTED ... -> EXPIRED or AUTH_FAILED (or neither) ->
+ * zk_close or zk_abandon -> CLOSED, after which the object is gone. A session that has expired is closed and
+ * another one opened.
  *
- * Life of a request: zk_req_get() or another zk_req_*() fills it, zk_send() gives it away, done() gives it back
- * exactly once with the answer, zk_req_fini() frees the answer. What the caller passes in (paths, data, the ops of a
- * multi, the request itself) is borrowed until done().
+ * Life of a request: zk_req_get() or another zk_req_*() fills it, zk_send() gives it away, done() gives it
+ * back exactly once with the answer, zk_req_fini() frees the answer. What the caller passes in (paths, data,
+ * the ops of a multi, the request itself) is borrowed until done().
  *
- * Rules of Kafka's client (kafka.zookeeper.ZooKeeperClient): at most max_in_flight requests are on the wire, the rest
- * waits in order; a request that lost its connection is sent again once there is a new one, so a write may find its
- * own success (NODEEXISTS, BADVERSION) and the caller reads back; every other answer is the caller's. Requests
- * outlive a lost connection but not the session: on expiry they end with ZK_SESSION_EXPIRED, on close with ZK_CLOSING.
+ * Rules of Kafka's client (kafka.zookeeper.ZooKeeperClient): at most max_in_flight requests are on the wire,
+ * the rest waits in order; a request that lost its connection is sent again once there is a new one, so a
+ * write may find its own success (NODEEXISTS, BADVERSION) and the caller reads back; every other answer is
+ * the caller's. Requests outlive a lost connection but not the session: on expiry they end with
+ * ZK_SESSION_EXPIRED, on close with ZK_CLOSING.
  */
 #ifndef SAMSA_ZKUTIL_ZK_H
 #define SAMSA_ZKUTIL_ZK_H
@@ -28,9 +31,9 @@
 
 enum {
 	ZK_ANY_VERSION = -1,                 /* set and delete whatever the version */
-	ZK_MAX_BUFFER_BYTES = 4 * 1024 * 1024, /* of a request: jute.maxbuffer as Kafka sets it for its client */
-	ZK_SERVER_BUFFER_BYTES = 0xfffff,    /* what a server takes unless its own jute.maxbuffer says otherwise; it */
-	ZK_BIG_LOSSES_MAX = 3,               /* hangs up on more, so a larger request is lost this often at most */
+	ZK_MAX_BUFFER_BYTES = 4 << 20,       /* of a request: jute.maxbuffer, as Kafka sets it */
+	ZK_SERVER_BUFFER_BYTES = 0xfffff,    /* jute.maxbuffer of a server by default; it hangs up on more, */
+	ZK_BIG_LOSSES_MAX = 3,               /* so a larger request may lose its connection so often */
 	ZK_QUEUE_MAX = 262144,               /* requests that wait; more end with ZK_TOO_MANY */
 	ZK_MULTI_MAX = 1024,                 /* operations in one transaction */
 	ZK_IN_FLIGHT_DEFAULT = 10,           /* zookeeper.max.in.flight.requests */
@@ -89,7 +92,7 @@ struct zk_op zk_op_check(const char *path, int32_t version);
 struct zk;
 struct zk_req;
 
-/* What has happened elsewhere. `room` is the poster's, to queue it by: the size of the reactor's struct msg. */
+/* What has happened elsewhere. `room` is the poster's, to queue it by; a struct msg of the reactor fits. */
 struct zk_event {
 	void *room[2];
 	void (*run)(struct zk *zk, struct zk_event *ev); /* zk_deliver's */
@@ -128,7 +131,8 @@ struct zk_req {
 	void *memory;     /* what data and children lie in */
 };
 
-/* A path of a request starts with '/' and leaves the chroot aside. Each begins a request in raw memory; finish the one before with zk_req_fini(). */
+/* A path of a request starts with '/' and leaves the chroot aside. Each begins a request in raw memory;
+ * finish the one before with zk_req_fini(). */
 void zk_req_get(struct zk_req *r, const char *path, bool watch);
 /* NONODE is an answer like another, and leaves the watch too. */
 void zk_req_exists(struct zk_req *r, const char *path, bool watch);
@@ -137,8 +141,8 @@ void zk_req_children(struct zk_req *r, const char *path, bool watch);
 void zk_req_write(struct zk_req *r, struct zk_op op);
 /* All or nothing. r->err is ZK_OK or the error of the first operation that failed; ops[i].err tells each. */
 void zk_req_multi(struct zk_req *r, struct zk_op *ops, unsigned n);
-/* Turns a zk_req_write into multi{check(path, version), write}: r->err is ZK_FENCED when the check failed, else what
- * the write itself ended in. */
+/* Turns a zk_req_write into multi{check(path, version), write}: r->err is ZK_FENCED when the check failed,
+ * else what the write itself ended in. */
 void zk_req_guard(struct zk_req *r, const char *path, int32_t version);
 const char *zk_req_created(const struct zk_req *r);
 /* Frees the answer. Not between zk_send() and done(). */
@@ -166,8 +170,8 @@ enum zk_state {
 
 const char *zk_state_name(enum zk_state state);
 
-/* What happened to a node that a read with `watch` was sent for. One event ends the watch. Reads of one path share
- * it: data and exists one, children another; DELETED ends both. */
+/* What happened to a node that a read with `watch` was sent for. One event ends the watch. Reads of one path
+ * share it: data and exists one, children another; DELETED ends both. */
 enum zk_change { ZK_NODE_CREATED, ZK_NODE_DELETED, ZK_NODE_CHANGED, ZK_CHILDREN_CHANGED };
 
 struct zk_config {
@@ -182,11 +186,12 @@ struct zk_config {
 	void (*on_watch)(void *ctx, enum zk_change change, const char *path);
 };
 
-/* Begins a session and returns at once: names are resolved and connections made elsewhere, for as long as it takes.
- * `c` and what it points to are copied. -EINVAL for a connect string that cannot be (zk_connect_parse() says why). */
+/* Begins a session and returns at once: names are resolved and connections made elsewhere, for as long as it
+ * takes. `c` and what it points to are copied. -EINVAL for a connect string that cannot be
+ * (zk_connect_parse() says why). */
 int zk_open(struct zk **zk, const struct zk_config *c);
-/* Ends the session at the server when it can be reached (some seconds at most), else it is left to expire. Requests
- * end with ZK_CLOSING. */
+/* Ends the session at the server when it can be reached (some seconds at most), else it is left to expire.
+ * Requests end with ZK_CLOSING. */
 void zk_close(struct zk *zk);
 /* Leaves without a word: the session lives on at the server until its timeout, and can be resumed. */
 void zk_abandon(struct zk *zk);

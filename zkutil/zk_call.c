@@ -1,5 +1,6 @@
-/* zk_call.c - one request through the C client library: zk_call_start() on the owner's thread, the completions on the
- * library's. A completion copies the answer into the request and posts its event; that gives the request back. */
+/* zk_call.c - one request through the C client library: zk_call_start() on the owner's thread, the
+ * completions on the library's. A completion copies the answer into the request and posts its event; that
+ * gives the request back. */
 #include "config.h"
 
 #include "zkutil/zk_lib_priv.h"
@@ -29,10 +30,11 @@ enum zk_err zk_call_error(int rc)
 	return ZK_SYSTEM;
 }
 
-/* These the library makes itself when it gives up a connection; the Java client calls them all ConnectionLoss. */
+/* The library's own when it gives up a connection; the Java client calls them all ConnectionLoss. */
 static enum zk_err error_of_request(int rc)
 {
-	return rc == ZOPERATIONTIMEOUT || rc == ZRUNTIMEINCONSISTENCY ? ZK_CONNECTION_LOSS : zk_call_error(rc);
+	bool lost = rc == ZOPERATIONTIMEOUT || rc == ZRUNTIMEINCONSISTENCY;
+	return lost ? ZK_CONNECTION_LOSS : zk_call_error(rc);
 }
 
 static void give_back(struct zk_req *r, int rc)
@@ -43,8 +45,8 @@ static void give_back(struct zk_req *r, int rc)
 
 static struct zk_stat stat_of(const struct Stat *s)
 {
-	return (struct zk_stat){ s->czxid, s->mzxid, s->pzxid, s->ctime, s->mtime, s->ephemeralOwner, s->version,
-		s->cversion, s->aversion, s->dataLength, s->numChildren };
+	return (struct zk_stat){ s->czxid, s->mzxid, s->pzxid, s->ctime, s->mtime, s->ephemeralOwner,
+		s->version, s->cversion, s->aversion, s->dataLength, s->numChildren };
 }
 
 /* ---- completions, on the library's thread ---- */
@@ -245,13 +247,13 @@ static struct call *call_new(const struct zk *zk, const struct zk_req *r)
 	return call;
 }
 
-static void fill_op(const struct zk *zk, zoo_op_t *out, const struct zk_op *op, const char *path, struct call *call,
-	unsigned i)
+static void fill_op(const struct zk *zk, zoo_op_t *out, const struct zk_op *op, const char *path,
+	struct call *call, unsigned i)
 {
 	switch (op->kind) {
 	case ZK_OP_CREATE:
-		zoo_create_op_init(out, path, (const char *)op->data.p, data_bytes(op->data), &ZOO_OPEN_ACL_UNSAFE,
-			create_flags(op->mode), call->created[i],
+		zoo_create_op_init(out, path, (const char *)op->data.p, data_bytes(op->data),
+			&ZOO_OPEN_ACL_UNSAFE, create_flags(op->mode), call->created[i],
 			(int)(strlen(zk->connect.chroot) + strlen(op->path)) + SEQUENCE_BYTES);
 		break;
 	case ZK_OP_SET:

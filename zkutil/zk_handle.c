@@ -1,8 +1,9 @@
-/* zk_handle.c - the thread of one session, which does what may block: it looks up the servers' names, opens the
- * library's handle, follows the names while there is no connection, and closes.
+/* zk_handle.c - the thread of one session, which does what may block: it looks up the servers' names, opens
+ * the library's handle, follows the names while there is no connection, and closes.
  *
- * The library is given addresses and never names. Given names it would look them up before every poll, and when that
- * fails (all servers of a headless service are gone for a moment) it would poll a closed descriptor without a pause.
+ * The library is given addresses and never names. Given names it would look them up before every poll, and
+ * when that fails (all servers of a headless service are gone for a moment) it would poll a closed descriptor
+ * without a pause.
  */
 #include "config.h"
 
@@ -16,7 +17,8 @@
 #include <stdio.h>
 #include <time.h>
 
-/* Refuses every connection, and no server has it: the library compares addresses without their ports. See vanish(). */
+/* Refuses every connection, and no server has it: the library compares addresses without their ports. See
+ * vanish(). */
 static const char nowhere[] = "127.255.255.254:1";
 
 static int64_t now_ms(void)
@@ -48,8 +50,8 @@ static void warn(const char *logger, const char *text)
 		log_warn(logger, "%s", text);
 }
 
-/* "2026-01-01 00:00:00,000:123(0x7f...):ZOO_WARN@function@99: text". Its errors are those of one connection, for which
- * the Java client warns. */
+/* "2026-01-01 00:00:00,000:123(0x7f...):ZOO_WARN@function@99: text". Its errors are those of one connection,
+ * for which the Java client warns. */
 static void library_says(const char *message)
 {
 	const char *text = strstr(message, ":ZOO_");
@@ -161,8 +163,8 @@ static void watcher(zhandle_t *handle, int type, int state, const char *path, vo
 
 /* ---- the thread ---- */
 
-/* Waits until there is an order to leave, at most `ms` (-1: as long as it takes) and while the connection is as it
- * is. */
+/* Waits until there is an order to leave, at most `ms` (-1: as long as it takes) and while the connection is
+ * as it is. */
 static enum zk_order wait_for_order(struct zk *zk, bool lost, int ms)
 {
 	struct timespec until;
@@ -189,7 +191,8 @@ static void add_host(struct addresses *out, const struct zk_host *host)
 	char text[INET6_ADDRSTRLEN];
 	int rc = getaddrinfo(host->name, NULL, &hints, &found);
 	if (rc != 0) {
-		char *why = mem_printf("Unable to resolve address: %s:%u (%s)", host->name, host->port, gai_strerror(rc));
+		char *why = mem_printf("Unable to resolve address: %s:%u (%s)", host->name, host->port,
+			gai_strerror(rc));
 		warn("org.apache.zookeeper.client.StaticHostProvider", why);
 		free(why);
 		return;
@@ -230,8 +233,8 @@ static zhandle_t *open_at(struct zk *zk, const char *addresses)
 	clientid_t id = { .client_id = zk->config.resume.id };
 	memcpy(id.passwd, zk->config.resume.passwd, sizeof id.passwd);
 	zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
-	zhandle_t *handle = zookeeper_init2(addresses, watcher, zk->config.session_timeout_ms, id.client_id ? &id : NULL, zk,
-		ZOO_NO_LOG_CLIENTENV, library_says);
+	zhandle_t *handle = zookeeper_init2(addresses, watcher, zk->config.session_timeout_ms,
+		id.client_id ? &id : NULL, zk, ZOO_NO_LOG_CLIENTENV, library_says);
 	if (handle)
 		zoo_set_servers_resolution_delay(handle, -1); /* not before every poll */
 	else
@@ -285,8 +288,8 @@ static enum zk_order stay(struct zk *zk, zhandle_t *handle, char **addresses)
 	return order;
 }
 
-/* Closing tells the server to end the session, unless there is no connection: the library drops the one it has when
- * its server is no longer among those that it may use. */
+/* Closing tells the server to end the session, unless there is no connection: the library drops the one it
+ * has when its server is no longer among those that it may use. */
 static void vanish(zhandle_t *handle)
 {
 	zoo_set_servers(handle, nowhere);

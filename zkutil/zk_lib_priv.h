@@ -1,11 +1,12 @@
 /* zk_lib_priv.h - zk.h over the C client library: what zk.c, zk_call.c and zk_handle.c share.
  *
- * Threads. The owner calls zk.h (zk.c, zk_call.c's sending half). The library runs its completions and its watcher on
- * a thread of its own; they copy what they get and post it (zk_call.c's other half, zk_handle.c). Each struct zk has
- * one more thread (zk_handle.c) for what blocks: looking up names, opening and closing the library's handle.
+ * Threads. The owner calls zk.h (zk.c, zk_call.c's sending half). The library runs its completions and its
+ * watcher on a thread of its own; they copy what they get and post it (zk_call.c's other half, zk_handle.c).
+ * Each struct zk has one more thread (zk_handle.c) for what blocks: looking up names, opening and closing the
+ * library's handle.
  *
- * A request that has been sent is the library's until its completion has posted it; everything else in struct zk but
- * `shared` is the owner's.
+ * A request that has been sent is the library's until its completion has posted it; everything else in struct
+ * zk but `shared` is the owner's.
  */
 #ifndef SAMSA_ZKUTIL_ZK_LIB_PRIV_H
 #define SAMSA_ZKUTIL_ZK_LIB_PRIV_H

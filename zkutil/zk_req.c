@@ -25,8 +25,8 @@ const char *zk_err_text(enum zk_err err)
 
 const char *zk_state_name(enum zk_state state)
 {
-	static const char *const names[] = { "CONNECTING", "CONNECTED", "DISCONNECTED", "EXPIRED", "AUTH_FAILED",
-		"CLOSED" };
+	static const char *const names[] = { "CONNECTING", "CONNECTED", "DISCONNECTED", "EXPIRED",
+		"AUTH_FAILED", "CLOSED" };
 	must(state < countof(names));
 	return names[state];
 }

@@ -1,7 +1,7 @@
 /* znode.c - the contents of znode.h.
  *
- * Keys are written in the order in which Kafka 3.9 writes them, which is the order of Scala's and Java's hash tables:
- * fixed for a fixed set of keys, computed by javamap.c where the keys are data.
+ * Keys are written in the order in which Kafka 3.9 writes them, which is the order of Scala's and Java's hash
+ * tables: fixed for a fixed set of keys, computed by javamap.c where the keys are data.
  */
 #include "zkutil/znode.h"
 
@@ -54,8 +54,8 @@ static void to_upper(char *s)
 /* org.apache.kafka.common.utils.Utils.formatAddress: IPv6 in brackets. */
 static json_t *endpoint_json(const struct znode_endpoint *e)
 {
-	bool v6 = strchr(e->host, ':') != NULL;
-	return json_sprintf("%s://%s%s%s:%" PRId32, e->listener, v6 ? "[" : "", e->host, v6 ? "]" : "", e->port);
+	const char *open = strchr(e->host, ':') ? "[" : "", *close = open[0] ? "]" : "";
+	return json_sprintf("%s://%s%s%s:%" PRId32, e->listener, open, e->host, close, e->port);
 }
 
 static json_t *protocol_map_json(const struct znode_broker *b)
@@ -97,8 +97,21 @@ struct slice znode_broker_encode(struct arena *a, const struct znode_broker *b)
 		"timestamp", zj_new_long_text(b->timestamp_ms)));
 }
 
-/* "NAME://host:port", as kafka.network.SocketServerConfigs reads it: the name in upper case, brackets dropped. */
-static void read_endpoint(struct zjson *z, struct znode_endpoint *e, const json_t *protocols, const json_t *value)
+/* The host of an endpoint, brackets dropped; NULL when it has characters that none has. */
+static char *read_host(char *host)
+{
+	size_t n = strlen(host);
+	if (n >= 2 && host[0] == '[' && host[n - 1] == ']') {
+		host[n - 1] = 0;
+		host++;
+	}
+	return host[strspn(host, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-%._:")] ? NULL : host;
+}
+
+/* "NAME://host:port", as kafka.network.SocketServerConfigs reads it: the name in upper case, brackets
+ * dropped. */
+static void read_endpoint(struct zjson *z, struct znode_endpoint *e, const json_t *protocols,
+	const json_t *value)
 {
 	char *text = zj_room(z, (unsigned)json_string_length(value) + 1, 1);
 	if (!json_is_string(value))
@@ -109,19 +122,17 @@ static void read_endpoint(struct zjson *z, struct znode_endpoint *e, const json_
 	char *host = strstr(text, "://");
 	char *port = strrchr(text, ':');
 	int64_t number;
-	if (!host || host == text || port <= host || !zj_parse_long(port + 1, &number) || number < -1 ||
-		number > UINT16_MAX) {
+	bool whole = host && host > text && port > host && zj_parse_long(port + 1, &number);
+	if (whole)
+		*host = *port = 0;
+	host = whole ? read_host(host + 3) : NULL;
+	if (!host || number < -1 || number > UINT16_MAX) {
 		zj_fail(z, "endpoint is not NAME://host:port");
 		return;
 	}
-	*host = *port = 0;
-	host += 3;
-	if (*host == '[' && port[-1] == ']') {
-		host++;
-		port[-1] = 0;
-	}
 	to_upper(text);
-	*e = (struct znode_endpoint){ .listener = text, .host = host, .port = (int32_t)number, .protocol = text };
+	*e = (struct znode_endpoint){ .listener = text, .host = host, .port = (int32_t)number,
+		.protocol = text };
 	if (protocols) {
 		const json_t *protocol = json_object_get(protocols, e->listener);
 		char *name = protocol ? zj_value_text(z, protocol, "listener_security_protocol_map") : NULL;
@@ -216,8 +227,8 @@ static const struct znode_ints *pick_removing(const struct znode_replicas *r)
 enum { DECIMAL_BYTES = 12 };
 
 /* {"0":[1,2],"1":[2,3]}: the partitions whose list is not empty, or all. */
-static json_t *replicas_json(const struct znode_topic *t, const struct znode_ints *(*pick)(const struct znode_replicas *),
-	bool all)
+static json_t *replicas_json(const struct znode_topic *t,
+	const struct znode_ints *(*pick)(const struct znode_replicas *), bool all)
 {
 	unsigned n = 0;
 	struct javamap_slot *slots = mem_alloc((t->n_partitions + 1) * sizeof *slots);
@@ -315,7 +326,8 @@ struct slice znode_state_encode(struct arena *a, const struct znode_state *s)
 	json_t *root = s->recovering
 		? json_pack("{s:i, s:i, s:i, s:i, s:i, s:o}", "controller_epoch", s->controller_epoch,
 			"leader", s->leader, "version", rows[ZNODE_PARTITION_STATE].written,
-			"leader_recovery_state", 1, "leader_epoch", s->leader_epoch, "isr", zj_new_ints(s->isr))
+			"leader_recovery_state", 1, "leader_epoch", s->leader_epoch,
+			"isr", zj_new_ints(s->isr))
 		: json_pack("{s:i, s:i, s:i, s:i, s:o}", "controller_epoch", s->controller_epoch,
 			"leader", s->leader, "version", rows[ZNODE_PARTITION_STATE].written,
 			"leader_epoch", s->leader_epoch, "isr", zj_new_ints(s->isr));
@@ -345,7 +357,8 @@ struct slice znode_controller_encode(struct arena *a, const struct znode_control
 		"kraftControllerEpoch", c->kraft_epoch));
 }
 
-int znode_controller_decode(struct arena *a, struct slice json, struct znode_controller *out, struct znode_why *why)
+int znode_controller_decode(struct arena *a, struct slice json, struct znode_controller *out,
+	struct znode_why *why)
 {
 	struct zjson z;
 	*out = (struct znode_controller){ .kraft_epoch = -1 };
@@ -371,8 +384,8 @@ int znode_controller_epoch_decode(struct slice text, int32_t *epoch, struct znod
 	*epoch = 0;
 	if (text.p && text.n < sizeof digits)
 		memcpy(digits, text.p, text.n);
-	if (memchr(digits, 0, sizeof digits) != digits + text.n || !zj_parse_long(digits, &v) || v < INT32_MIN ||
-		v > INT32_MAX) {
+	bool whole = strlen(digits) == text.n && zj_parse_long(digits, &v);
+	if (!whole || v < INT32_MIN || v > INT32_MAX) {
 		snprintf(why->s, sizeof why->s, "controller epoch: not a number");
 		return -EINVAL;
 	}
@@ -405,8 +418,10 @@ struct slice znode_config_encode(struct arena *a, const struct znode_config *c)
 	javamap_sort(JAVAMAP_PROPERTIES, slots, c->n);
 	json_t *map = json_object();
 	bool good = true;
-	for (unsigned i = 0; i < c->n; i++)
-		good &= json_object_set_new(map, slots[i].key, json_string(c->entries[slots[i].index].value)) == 0;
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct znode_entry *e = &c->entries[slots[i].index];
+		good &= json_object_set_new(map, e->key, json_string(e->value)) == 0;
+	}
 	free(slots);
 	if (!good) {
 		json_decref(map);
@@ -440,7 +455,8 @@ int znode_config_decode(struct arena *a, struct slice json, struct znode_config 
 
 struct slice znode_config_change_encode(struct arena *a, const char *entity)
 {
-	return zj_dump(a, json_pack("{s:i, s:s}", "version", rows[ZNODE_CONFIG_CHANGE].written, "entity_path", entity));
+	return zj_dump(a, json_pack("{s:i, s:s}", "version", rows[ZNODE_CONFIG_CHANGE].written,
+		"entity_path", entity));
 }
 
 int znode_config_change_decode(struct arena *a, struct slice json, const char **entity, struct znode_why *why)
@@ -478,7 +494,8 @@ struct slice znode_features_encode(struct arena *a, const struct znode_features 
 		f->enabled ? 1 : 0));
 }
 
-static void read_feature(struct zjson *z, struct znode_feature *f, const char *name, json_t *levels, int32_t ver)
+static void read_feature(struct zjson *z, struct znode_feature *f, const char *name, json_t *levels,
+	int32_t ver)
 {
 	if (!zj_value_object(z, levels, "features"))
 		return;
@@ -487,7 +504,8 @@ static void read_feature(struct zjson *z, struct znode_feature *f, const char *n
 	f->min = ver == 1 ? (int32_t)zj_number(z, levels, "min_version_level", 1, f->max) : 1;
 }
 
-int znode_features_decode(struct arena *a, struct slice json, struct znode_features *out, struct znode_why *why)
+int znode_features_decode(struct arena *a, struct slice json, struct znode_features *out,
+	struct znode_why *why)
 {
 	struct zjson z;
 	*out = (struct znode_features){ 0 };
@@ -513,21 +531,25 @@ int znode_features_decode(struct arena *a, struct slice json, struct znode_featu
 static json_t *partitions_json(const struct znode_partitions *p, bool with_replicas)
 {
 	json_t *list = json_array();
-	for (unsigned i = 0; i < p->n; i++)
-		if (json_array_append_new(list, json_pack("{s:s, s:i, s:o*}", "topic", p->v[i].topic, "partition",
-			p->v[i].partition, "replicas", with_replicas ? zj_new_ints(p->v[i].replicas) : NULL)) != 0)
-			must_not_reach("a topic's name is ASCII");
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct znode_partition *at = &p->v[i];
+		json_t *one = json_pack("{s:s, s:i, s:o*}", "topic", at->topic, "partition", at->partition,
+			"replicas", with_replicas ? zj_new_ints(at->replicas) : NULL);
+		must(one); /* a topic's name is ASCII */
+		json_array_append_new(list, one);
+	}
 	return list;
 }
 
 /* All three nodes of this shape are written in version 1. */
 static struct slice list_encode(struct arena *a, const struct znode_partitions *p, bool with_replicas)
 {
-	return zj_dump(a, json_pack("{s:i, s:o}", "version", 1, "partitions", partitions_json(p, with_replicas)));
+	json_t *list = partitions_json(p, with_replicas);
+	return zj_dump(a, json_pack("{s:i, s:o}", "version", 1, "partitions", list));
 }
 
-static int list_decode(struct arena *a, struct slice json, struct znode_partitions *out, struct znode_why *why,
-	const char *what, bool with_replicas)
+static int list_decode(struct arena *a, struct slice json, struct znode_partitions *out,
+	struct znode_why *why, const char *what, bool with_replicas)
 {
 	struct zjson z;
 	*out = (struct znode_partitions){ 0 };
@@ -550,7 +572,8 @@ struct slice znode_partitions_encode(struct arena *a, const struct znode_partiti
 	return list_encode(a, p, false);
 }
 
-int znode_partitions_decode(struct arena *a, struct slice json, struct znode_partitions *out, struct znode_why *why)
+int znode_partitions_decode(struct arena *a, struct slice json, struct znode_partitions *out,
+	struct znode_why *why)
 {
 	return list_decode(a, json, out, why, "list of partitions", false);
 }
@@ -560,7 +583,8 @@ struct slice znode_reassign_encode(struct arena *a, const struct znode_partition
 	return list_encode(a, p, true);
 }
 
-int znode_reassign_decode(struct arena *a, struct slice json, struct znode_partitions *out, struct znode_why *why)
+int znode_reassign_decode(struct arena *a, struct slice json, struct znode_partitions *out,
+	struct znode_why *why)
 {
 	return list_decode(a, json, out, why, "partition reassignment", true);
 }
@@ -569,8 +593,8 @@ int znode_reassign_decode(struct arena *a, struct slice json, struct znode_parti
 
 struct slice znode_log_dir_event_encode(struct arena *a, int32_t broker)
 {
-	return zj_dump(a, json_pack("{s:i, s:i, s:i}", "version", rows[ZNODE_LOG_DIR_EVENT].written, "broker", broker,
-		"event", ZNODE_LOG_DIR_FAILURE));
+	return zj_dump(a, json_pack("{s:i, s:i, s:i}", "version", rows[ZNODE_LOG_DIR_EVENT].written,
+		"broker", broker, "event", ZNODE_LOG_DIR_FAILURE));
 }
 
 int znode_log_dir_event_decode(struct slice json, int32_t *broker, struct znode_why *why)

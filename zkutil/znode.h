@@ -1,8 +1,9 @@
 /* znode.h - what Kafka keeps in ZooKeeper: paths and their contents. The table is znode.tbl.
  *
- * Encoders give the very bytes that Kafka 3.9 writes for the same values, the order of keys too. Decoders take what
- * Kafka takes: unknown fields are ignored, a missing or mistyped one is an error with words for the log, and nothing
- * that a node may hold can do harm. Everything decoded lies in the caller's arena. Runs anywhere.
+ * Encoders give the very bytes that Kafka 3.9 writes for the same values, the order of keys too. Decoders
+ * take what Kafka takes: unknown fields are ignored, a missing or mistyped one is an error with words for the
+ * log, and nothing that a node may hold can do harm. Everything decoded lies in the caller's arena. Runs
+ * anywhere.
  */
 #ifndef SAMSA_ZKUTIL_ZNODE_H
 #define SAMSA_ZKUTIL_ZNODE_H
@@ -34,7 +35,7 @@ enum znode {
 #include "zkutil/znode.tbl"
 #undef Z
 	ZNODE_ROWS,
-	ZNODE_CONTAINERS = ZNODE_CONFIG_IPS + 1, /* the first rows: what a broker creates empty when it starts */
+	ZNODE_CONTAINERS = ZNODE_CONFIG_IPS + 1, /* the first rows: what a broker makes when it starts */
 };
 
 /* ---- paths ---- */
@@ -51,16 +52,17 @@ struct znode_path znode_partitions_path(const char *topic);
 struct znode_path znode_partition_path(const char *topic, int32_t partition);
 struct znode_path znode_state_path(const char *topic, int32_t partition);
 struct znode_path znode_delete_topic_path(const char *topic);
-/* A child of a row, such as "/isr_change_notification" and "isr_change_0000000007". NULL: too long for the arena. */
+/* A child of a row, such as "/isr_change_notification" and "isr_change_0000000007". NULL: too long for the
+ * arena. */
 const char *znode_child_path(struct arena *a, enum znode parent, const char *child);
 /* The number of a sequential child, -1 when `child` does not begin with the row's prefix and end in one. */
 int64_t znode_sequence(enum znode row, const char *child);
 
-/* Below /config; `entity` as in a change notification: "topics/t", "users/<default>/clients/a%20b". NULL: too long
- * for the arena. */
+/* Below /config; `entity` as in a change notification: "topics/t", "users/<default>/clients/a%20b". NULL: too
+ * long for the arena. */
 const char *znode_config_path(struct arena *a, const char *entity);
-/* An entity by name: {"topics", "t"}, {"users", "alice", .has_client = true, .client = "c1"}. A null name or client
- * is the default entity. */
+/* An entity by name: {"topics", "t"}, {"users", "alice", .has_client = true, .client = "c1"}. A null name or
+ * client is the default entity. */
 struct znode_entity {
 	const char *type; /* topics, clients, users, brokers, ips */
 	const char *name;
@@ -68,8 +70,8 @@ struct znode_entity {
 	const char *client;
 };
 
-/* "users/alice/clients/c1", "brokers/<default>": user and client names are sanitized as Kafka does. NULL: too long
- * for the arena. */
+/* "users/alice/clients/c1", "brokers/<default>": user and client names are sanitized as Kafka does. NULL: too
+ * long for the arena. */
 const char *znode_entity(struct arena *a, const struct znode_entity *e);
 /* org.apache.kafka.common.utils.Sanitizer: URL-encoded, space as %20 and * as %2A. */
 const char *znode_sanitize(struct arena *a, struct slice name);
@@ -77,8 +79,8 @@ const char *znode_sanitize(struct arena *a, struct slice name);
 struct slice znode_desanitize(struct arena *a, const char *sanitized);
 
 /* ---- contents ----
- * Encoders: a null slice when the arena is full or a text is not UTF-8. Decoders: 0, -EINVAL with the reason in `why`, -ENOMEM when the arena
- * is full. Text is UTF-8 and ends in zero. */
+ * Encoders: a null slice when the arena is full or a text is not UTF-8. Decoders: 0, -EINVAL with the reason
+ * in `why`, -ENOMEM when the arena is full. Text is UTF-8 and ends in zero. */
 
 struct znode_why {
 	char s[ZNODE_WHY_BYTES];
@@ -151,7 +153,8 @@ struct znode_controller {
 };
 
 struct slice znode_controller_encode(struct arena *a, const struct znode_controller *c);
-int znode_controller_decode(struct arena *a, struct slice json, struct znode_controller *out, struct znode_why *why);
+int znode_controller_decode(struct arena *a, struct slice json, struct znode_controller *out,
+	struct znode_why *why);
 
 struct slice znode_controller_epoch_encode(struct arena *a, int32_t epoch);
 int znode_controller_epoch_decode(struct slice text, int32_t *epoch, struct znode_why *why);
@@ -174,7 +177,8 @@ int znode_config_decode(struct arena *a, struct slice json, struct znode_config 
 
 /* The entity as znode_config_path() takes it. */
 struct slice znode_config_change_encode(struct arena *a, const char *entity);
-int znode_config_change_decode(struct arena *a, struct slice json, const char **entity, struct znode_why *why);
+int znode_config_change_decode(struct arena *a, struct slice json, const char **entity,
+	struct znode_why *why);
 
 struct znode_features {
 	int32_t version; /* 2; 1 below inter.broker.protocol.version 3.3 */
@@ -184,7 +188,8 @@ struct znode_features {
 };
 
 struct slice znode_features_encode(struct arena *a, const struct znode_features *f);
-int znode_features_decode(struct arena *a, struct slice json, struct znode_features *out, struct znode_why *why);
+int znode_features_decode(struct arena *a, struct slice json, struct znode_features *out,
+	struct znode_why *why);
 
 struct znode_partition {
 	const char *topic;
@@ -199,10 +204,12 @@ struct znode_partitions {
 
 /* isr_change_* and preferred_replica_election. */
 struct slice znode_partitions_encode(struct arena *a, const struct znode_partitions *p);
-int znode_partitions_decode(struct arena *a, struct slice json, struct znode_partitions *out, struct znode_why *why);
+int znode_partitions_decode(struct arena *a, struct slice json, struct znode_partitions *out,
+	struct znode_why *why);
 /* reassign_partitions. */
 struct slice znode_reassign_encode(struct arena *a, const struct znode_partitions *p);
-int znode_reassign_decode(struct arena *a, struct slice json, struct znode_partitions *out, struct znode_why *why);
+int znode_reassign_decode(struct arena *a, struct slice json, struct znode_partitions *out,
+	struct znode_why *why);
 
 enum { ZNODE_LOG_DIR_FAILURE = 1 };
 

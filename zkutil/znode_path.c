@@ -19,7 +19,7 @@ const char *znode_path(enum znode row)
 	return paths[row];
 }
 
-/* Fills in a row's pattern. Names here are topics', which are checked to be short before they get near a path. */
+/* Fills in a row's pattern. The names are topics', which are known to be short before they get here. */
 static struct znode_path fill(enum znode row, const char *name, int32_t number)
 {
 	struct znode_path out;
@@ -116,8 +116,8 @@ const char *znode_entity(struct arena *a, const struct znode_entity *e)
 
 static bool is_plain(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-	       c == '_';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '-' || c == '_';
 }
 
 const char *znode_sanitize(struct arena *a, struct slice name)

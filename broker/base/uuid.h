@@ -1,5 +1,5 @@
-/* uuid.h - 16 bytes that name a topic, a cluster or a directory; as text 22 characters of base64url without padding
- * (org.apache.kafka.common.Uuid). */
+/* uuid.h - 16 bytes that name a topic, a cluster or a directory; as text 22 characters of base64url without
+ * padding (org.apache.kafka.common.Uuid). */
 #ifndef SAMSA_BASE_UUID_H
 #define SAMSA_BASE_UUID_H
 
@@ -22,8 +22,8 @@ struct uuid_text {
 struct uuid_text uuid_format(const struct uuid *u);
 /* 0 or -EINVAL. Padding ("==") is accepted. */
 int uuid_parse(struct uuid *u, struct slice text);
-/* Makes a version 4 uuid of 16 random bytes. False: draw again, its text would begin with '-', which command lines
- * take for an option. */
+/* Makes a version 4 uuid of 16 random bytes. False: draw again, its text would begin with '-', which command
+ * lines take for an option. */
 bool uuid_from_random(struct uuid *u, const uint8_t random[16]);
 bool uuid_is_zero(const struct uuid *u);
 

@@ -8,7 +8,8 @@
 static void text_and_back(void)
 {
 	static const char *const texts[] = { "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAQ",
-		"xUEhswcFSJWAFt7WIanqHw", "I_cm8zq_QPSJMIIzdOwH3g", "Hz1H7NQ_RB-DSKj1fjRKbw", "_____________________w" };
+		"xUEhswcFSJWAFt7WIanqHw", "I_cm8zq_QPSJMIIzdOwH3g", "Hz1H7NQ_RB-DSKj1fjRKbw",
+		"_____________________w" };
 	for (size_t i = 0; i < countof(texts); i++) {
 		struct uuid u;
 		CU_ASSERT_EQUAL(uuid_parse(&u, slice_str(texts[i])), 0);

@@ -49,8 +49,8 @@ static void a_chroot_for_all_hosts(void)
 
 static void what_cannot_be(void)
 {
-	static const char *const bad[] = { "", ",", "/x", "a:", "a:0", "a:65536", "a:x", "a:1:2", ":1", "[::1", "[::1]x",
-		"[]:1", "a:123456", "a/x/", "a//x", "a/x/../y", "a/.", "a/x\ny" };
+	static const char *const bad[] = { "", ",", "/x", "a:", "a:0", "a:65536", "a:x", "a:1:2", ":1",
+		"[::1", "[::1]x", "[]:1", "a:123456", "a/x/", "a//x", "a/x/../y", "a/.", "a/x\ny" };
 	for (size_t i = 0; i < countof(bad); i++) {
 		CU_ASSERT_EQUAL(parse(bad[i]), -EINVAL);
 		CU_ASSERT_TRUE(why[0] != 0);

@@ -2,6 +2,7 @@
 #include "tests/unit/zkutil/zk_server.h"
 
 #include "tests/unit/ut.h"
+#include "zkutil/claim.h"
 
 #include <errno.h>
 
@@ -96,13 +97,13 @@ static void children_and_sequences(void)
 	zk_req_fini(&j.r);
 }
 
-/* Registration as Kafka does it: the node is born with version 1. */
 static void a_multi_is_all(void)
 {
 	struct client *c = &main_client;
 	struct job j;
-	struct zk_op ops[] = { zk_op_create("/id", SLICE_NULL, ZK_EPHEMERAL), zk_op_set("/id", SLICE_LIT("{}"), 0),
-		zk_op_create("/s/m_", SLICE_NULL, ZK_PERSISTENT_SEQUENTIAL) };
+	struct zk_op ops[CLAIM_OPS + 1];
+	claim_broker(ops, "/id", SLICE_LIT("{}"));
+	ops[CLAIM_OPS] = zk_op_create("/s/m_", SLICE_NULL, ZK_PERSISTENT_SEQUENTIAL);
 	zk_req_multi(&j.r, ops, countof(ops));
 	CU_ASSERT_EQUAL(job_run(c, &j), ZK_OK);
 	CU_ASSERT_STRING_EQUAL(ops[0].created, "/id");
@@ -131,7 +132,33 @@ static void a_multi_is_nothing(void)
 	CU_ASSERT_EQUAL(exists(c, "/id"), ZK_OK);
 }
 
-static enum zk_err guarded(struct client *c, const char *guard, int32_t version, struct zk_op op, struct job *j)
+static enum zk_err elect(struct client *c, const char *epoch, int32_t version, struct zk_stat *won)
+{
+	struct zk_op ops[CLAIM_OPS];
+	struct job j;
+	claim_controller(ops, SLICE_LIT("{}"), slice_str(epoch), version);
+	zk_req_multi(&j.r, ops, CLAIM_OPS);
+	enum zk_err err = job_run(c, &j);
+	*won = ops[1].stat;
+	zk_req_fini(&j.r);
+	return err;
+}
+
+static void one_wins_an_election(void)
+{
+	struct client *c = &main_client;
+	struct zk_stat won;
+	CU_ASSERT_EQUAL(create(c, "/controller_epoch", SLICE_LIT("0"), ZK_PERSISTENT), ZK_OK);
+	CU_ASSERT_EQUAL(elect(c, "1", 0, &won), ZK_OK);
+	CU_ASSERT_EQUAL(won.version, 1);
+	CU_ASSERT_EQUAL(elect(c, "2", 1, &won), ZK_NODEEXISTS);
+	CU_ASSERT_EQUAL(write_one(c, zk_op_delete("/controller", ZK_ANY_VERSION)), ZK_OK);
+	CU_ASSERT_EQUAL(elect(c, "1", 0, &won), ZK_BADVERSION);
+	CU_ASSERT_EQUAL(exists(c, "/controller"), ZK_NONODE);
+}
+
+static enum zk_err guarded(struct client *c, const char *guard, int32_t version, struct zk_op op,
+	struct job *j)
 {
 	zk_req_write(&j->r, op);
 	zk_req_guard(&j->r, guard, version);
@@ -143,7 +170,8 @@ static void a_guard_fences(void)
 	struct client *c = &main_client;
 	struct job j;
 	CU_ASSERT_EQUAL(create(c, "/epoch", SLICE_LIT("1"), ZK_PERSISTENT), ZK_OK);
-	CU_ASSERT_EQUAL(guarded(c, "/epoch", 0, zk_op_create("/g", SLICE_LIT("x"), ZK_PERSISTENT), &j), ZK_OK);
+	struct zk_op make = zk_op_create("/g", SLICE_LIT("x"), ZK_PERSISTENT);
+	CU_ASSERT_EQUAL(guarded(c, "/epoch", 0, make, &j), ZK_OK);
 	CU_ASSERT_STRING_EQUAL(zk_req_created(&j.r), "/g");
 	zk_req_fini(&j.r);
 	CU_ASSERT_EQUAL(guarded(c, "/epoch", 0, zk_op_set("/g", SLICE_LIT("y"), 0), &j), ZK_OK);
@@ -225,7 +253,8 @@ static void a_chroot_is_never_seen(void)
 	while (c.changes[ZK_NODE_CREATED] + c.changes[ZK_CHILDREN_CHANGED] < 2)
 		must(client_turn(&c));
 	CU_ASSERT_STRING_EQUAL(c.changed, "/");
-	struct zk_op ops[] = { zk_op_check("/x", 0), zk_op_create("/x/s_", SLICE_NULL, ZK_PERSISTENT_SEQUENTIAL) };
+	struct zk_op ops[] = { zk_op_check("/x", 0),
+		zk_op_create("/x/s_", SLICE_NULL, ZK_PERSISTENT_SEQUENTIAL) };
 	zk_req_multi(&j.r, ops, countof(ops));
 	CU_ASSERT_EQUAL(job_run(&c, &j), ZK_OK);
 	CU_ASSERT_STRING_EQUAL(ops[1].created, "/x/s_0000000000");
@@ -268,10 +297,12 @@ static void what_is_too_big(void)
 {
 	struct client *c = &main_client;
 	uint8_t *bytes = mem_zalloc(ZK_MAX_BUFFER_BYTES + 1);
-	CU_ASSERT_EQUAL(write_one(c, zk_op_set("/a", slice_of(bytes, ZK_MAX_BUFFER_BYTES), ZK_ANY_VERSION)), ZK_TOO_BIG);
+	struct zk_op whole = zk_op_set("/a", slice_of(bytes, ZK_MAX_BUFFER_BYTES), ZK_ANY_VERSION);
+	struct zk_op half = zk_op_set("/a", slice_of(bytes, BIG_BYTES), ZK_ANY_VERSION);
+	CU_ASSERT_EQUAL(write_one(c, whole), ZK_TOO_BIG);
 	CU_ASSERT_EQUAL(c->states[ZK_DISCONNECTED], 0);
 	/* one that the server hangs up on is not sent for ever */
-	CU_ASSERT_EQUAL(write_one(c, zk_op_set("/a", slice_of(bytes, BIG_BYTES), ZK_ANY_VERSION)), ZK_TOO_BIG);
+	CU_ASSERT_EQUAL(write_one(c, half), ZK_TOO_BIG);
 	CU_ASSERT_TRUE(c->states[ZK_DISCONNECTED] > 0);
 	CU_ASSERT_EQUAL(exists(c, "/a"), ZK_OK);
 	free(bytes);
@@ -283,7 +314,8 @@ static void a_bad_path_is_an_answer(void)
 	CU_ASSERT_EQUAL(create(&main_client, "/a//b", SLICE_NULL, ZK_PERSISTENT), ZK_BAD_ARGUMENTS);
 }
 
-/* Takes a session over and closes it. Its owner takes it back, and the one who is connected when it closes wins. */
+/* Takes a session over and closes it. Its owner takes it back, and the one who is connected when it closes
+ * wins. */
 static void end_session(const struct zk_session *session, const char *ephemeral)
 {
 	while (exists(&main_client, ephemeral) == ZK_OK) {
@@ -444,6 +476,7 @@ static const struct ut_case cases[] = {
 	UT(children_and_sequences),
 	UT(a_multi_is_all),
 	UT(a_multi_is_nothing),
+	UT(one_wins_an_election),
 	UT(a_guard_fences),
 	UT(watches_fire_once),
 	UT(a_chroot_is_never_seen),

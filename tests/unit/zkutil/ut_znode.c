@@ -1,4 +1,5 @@
-/* ut_znode.c - znodes against what Apache Kafka 3.9.2 wrote (tests/golden/znodes/contents.tsv) and what it never would. */
+/* ut_znode.c - znodes against what Apache Kafka 3.9.2 wrote (tests/golden/znodes/contents.tsv) and what it
+ * never would. */
 #include "zkutil/znode.h"
 
 #include "tests/unit/ut.h"
@@ -39,7 +40,8 @@ ROUND(reassign, struct znode_partitions)
 static struct slice round_controller_epoch(struct arena *a, struct slice json, struct znode_why *why)
 {
 	int32_t v;
-	return znode_controller_epoch_decode(json, &v, why) ? SLICE_NULL : znode_controller_epoch_encode(a, v);
+	int rc = znode_controller_epoch_decode(json, &v, why);
+	return rc ? SLICE_NULL : znode_controller_epoch_encode(a, v);
 }
 
 static struct slice round_cluster_id(struct arena *a, struct slice json, struct znode_why *why)
@@ -89,6 +91,11 @@ static const struct codec codecs[] = {
 	{ "/latest_producer_id_block", "", round_producer_ids, 0 },
 };
 
+static bool is_for(const struct codec *codec, const char *path)
+{
+	return starts(path, codec->prefix) && ends(path, codec->suffix);
+}
+
 /* Whether `json` comes back as it was; says what differs. */
 static bool comes_back(const struct codec *codec, const char *path, const char *json)
 {
@@ -116,7 +123,7 @@ static void golden_contents_come_back(void)
 		*json++ = 0;
 		json[strcspn(json, "\n")] = 0;
 		size_t i = 0;
-		while (i < countof(codecs) && !(starts(line, codecs[i].prefix) && ends(line, codecs[i].suffix)))
+		while (i < countof(codecs) && !is_for(&codecs[i], line))
 			i++;
 		CU_ASSERT_TRUE(i < countof(codecs) && comes_back(&codecs[i], line, json));
 		seen[min_of(i, countof(codecs) - 1)]++;
@@ -138,7 +145,8 @@ static void many_partitions_in_scala_order(void)
 	int32_t one = 1;
 	for (int i = 0; i < 24; i++)
 		r[i] = (struct znode_replicas){ .partition = i, .replicas = { &one, 1 } };
-	struct slice json = znode_topic_encode(&a, &(struct znode_topic){ .partitions = r, .n_partitions = 24 });
+	struct znode_topic t = { .partitions = r, .n_partitions = countof(r) };
+	struct slice json = znode_topic_encode(&a, &t);
 	const char *at = (const char *)json.p + strlen("{\"partitions\":{");
 	for (const char *p = order; p && *p; p = strchr(p, ' ') ? strchr(p, ' ') + 1 : NULL) {
 		char key[16];
@@ -148,7 +156,6 @@ static void many_partitions_in_scala_order(void)
 		CU_ASSERT_TRUE(found - at <= 8);
 		at = found ? found + 1 : at;
 	}
-	struct znode_topic t;
 	struct znode_why why;
 	CU_ASSERT_EQUAL(znode_topic_decode(&a, json, &t, &why), 0);
 	CU_ASSERT_EQUAL(t.n_partitions, 24);
@@ -180,7 +187,8 @@ static void a_recovering_partition(void)
 	arena_init(&a, CAP);
 	struct slice json = znode_state_encode(&a, &(struct znode_state){ .leader = 3, .leader_epoch = 8,
 		.controller_epoch = 2, .isr = { isr, 1 }, .recovering = true });
-	CU_ASSERT_TRUE(slice_is(json, "{\"controller_epoch\":2,\"leader\":3,\"version\":1,\"leader_recovery_state\":1,"
+	CU_ASSERT_TRUE(slice_is(json,
+		"{\"controller_epoch\":2,\"leader\":3,\"version\":1,\"leader_recovery_state\":1,"
 		"\"leader_epoch\":8,\"isr\":[3]}"));
 	CU_ASSERT_EQUAL(znode_state_decode(&a, json, &s, &why), 0);
 	CU_ASSERT_TRUE(s.recovering);
@@ -194,14 +202,17 @@ static void a_broker_without_plaintext_has_no_host(void)
 	struct arena a;
 	arena_init(&a, CAP);
 	struct znode_endpoint e[] = { { "SSL", "SSL", "::1", 9093 }, { "IN", "SASL_SSL", "", 9094 } };
-	struct znode_broker b = { .version = 5, .jmx_port = 9999, .timestamp_ms = 7, .endpoints = e, .n_endpoints = 2 };
-	CU_ASSERT_TRUE(slice_is(znode_broker_encode(&a, &b), "{\"features\":{},\"listener_security_protocol_map\":"
+	struct znode_broker b = { .version = 5, .jmx_port = 9999, .timestamp_ms = 7, .endpoints = e,
+		.n_endpoints = 2 };
+	CU_ASSERT_TRUE(slice_is(znode_broker_encode(&a, &b),
+		"{\"features\":{},\"listener_security_protocol_map\":"
 		"{\"SSL\":\"SSL\",\"IN\":\"SASL_SSL\"},\"endpoints\":[\"SSL://[::1]:9093\",\"IN://:9094\"],"
 		"\"jmx_port\":9999,\"port\":-1,\"host\":null,\"version\":5,\"timestamp\":\"7\"}"));
 	b.version = 2;
 	b.n_endpoints = 1;
 	b.rack = "r";
-	CU_ASSERT_TRUE(slice_is(znode_broker_encode(&a, &b), "{\"endpoints\":[\"SSL://[::1]:9093\"],\"jmx_port\":9999,"
+	CU_ASSERT_TRUE(slice_is(znode_broker_encode(&a, &b),
+		"{\"endpoints\":[\"SSL://[::1]:9093\"],\"jmx_port\":9999,"
 		"\"port\":-1,\"host\":null,\"version\":2,\"timestamp\":\"7\"}"));
 	arena_free(&a);
 }
@@ -212,20 +223,24 @@ static void broker_registrations_of_all_ages(void)
 	struct znode_why why;
 	struct znode_broker b;
 	arena_init(&a, CAP);
-	CU_ASSERT_EQUAL(znode_broker_decode(&a, SLICE_LIT("{\"version\":1,\"host\":\"h\",\"port\":9092,\"jmx_port\":-1,"
+	CU_ASSERT_EQUAL(znode_broker_decode(&a,
+		SLICE_LIT("{\"version\":1,\"host\":\"h\",\"port\":9092,\"jmx_port\":-1,"
 		"\"timestamp\":\"2233345666\"}"), &b, &why), 0);
 	CU_ASSERT_EQUAL(b.n_endpoints, 1);
 	CU_ASSERT_STRING_EQUAL(b.endpoints[0].host, "h");
 	CU_ASSERT_STRING_EQUAL(b.endpoints[0].protocol, "PLAINTEXT");
-	CU_ASSERT_EQUAL(znode_broker_decode(&a, SLICE_LIT("{\"version\":3,\"host\":\"h\",\"port\":9092,\"jmx_port\":9999,"
-		"\"endpoints\":[\"plaintext://h:9092\",\"SSL://[fe80::1%eth0]:9093\"],\"rack\":\"dc1\"}"), &b, &why), 0);
+	CU_ASSERT_EQUAL(znode_broker_decode(&a,
+		SLICE_LIT("{\"version\":3,\"host\":\"h\",\"port\":9092,\"jmx_port\":9999,"
+		"\"endpoints\":[\"plaintext://h:9092\",\"SSL://[fe80::1%eth0]:9093\"],\"rack\":\"dc1\"}"),
+		&b, &why), 0);
 	CU_ASSERT_STRING_EQUAL(b.rack, "dc1");
 	CU_ASSERT_STRING_EQUAL(b.endpoints[0].listener, "PLAINTEXT");
 	CU_ASSERT_STRING_EQUAL(b.endpoints[1].protocol, "SSL");
 	CU_ASSERT_STRING_EQUAL(b.endpoints[1].host, "fe80::1%eth0");
 	CU_ASSERT_EQUAL(b.endpoints[1].port, 9093);
 	/* a later version, with what nobody knows yet */
-	CU_ASSERT_EQUAL(znode_broker_decode(&a, SLICE_LIT("{\"version\":6,\"jmx_port\":-1,\"endpoints\":[\"CLIENT://h:1\"],"
+	CU_ASSERT_EQUAL(znode_broker_decode(&a,
+		SLICE_LIT("{\"version\":6,\"jmx_port\":-1,\"endpoints\":[\"CLIENT://h:1\"],"
 		"\"listener_security_protocol_map\":{\"CLIENT\":\"sasl_ssl\"},\"rack\":null,\"new\":[{}],"
 		"\"features\":{\"f\":{\"min_version\":1,\"max_version\":3}}}"), &b, &why), 0);
 	CU_ASSERT_PTR_NULL(b.rack);
@@ -240,8 +255,8 @@ static void topics_of_all_ages(void)
 	struct znode_why why;
 	struct znode_topic t;
 	arena_init(&a, CAP);
-	CU_ASSERT_EQUAL(znode_topic_decode(&a, SLICE_LIT("{\"version\":1,\"partitions\":{\"1\":[2,3],\"0\":[1]}}"), &t,
-		&why), 0);
+	CU_ASSERT_EQUAL(znode_topic_decode(&a,
+		SLICE_LIT("{\"version\":1,\"partitions\":{\"1\":[2,3],\"0\":[1]}}"), &t, &why), 0);
 	CU_ASSERT_FALSE(t.has_id);
 	CU_ASSERT_EQUAL(t.n_partitions, 2);
 	CU_ASSERT_EQUAL(t.partitions[1].replicas.v[1], 3);
@@ -264,8 +279,8 @@ static void old_notifications_and_controllers(void)
 	CU_ASSERT_STRING_EQUAL(entity, "topics/t");
 	CU_ASSERT_EQUAL(znode_config_change_decode(&a, SLICE_LIT("{\"version\":1,\"entity_type\":\"users\","
 		"\"entity_name\":\"t\"}"), &entity, &why), -EINVAL);
-	CU_ASSERT_EQUAL(znode_controller_decode(&a, SLICE_LIT("{\"version\":1,\"brokerid\":4,\"timestamp\":\"5\"}"), &c,
-		&why), 0);
+	CU_ASSERT_EQUAL(znode_controller_decode(&a,
+		SLICE_LIT("{\"version\":1,\"brokerid\":4,\"timestamp\":\"5\"}"), &c, &why), 0);
 	CU_ASSERT_EQUAL(c.broker, 4);
 	CU_ASSERT_EQUAL(c.kraft_epoch, -1);
 	CU_ASSERT_EQUAL(c.timestamp_ms, 5);
@@ -284,8 +299,10 @@ static void migration(void)
 {
 	struct znode_migration m;
 	struct znode_why why;
-	CU_ASSERT_EQUAL(znode_migration_decode(SLICE_LIT("{\"version\":0,\"kraft_metadata_offset\":9000000000,"
-		"\"kraft_controller_id\":3000,\"kraft_metadata_epoch\":2,\"kraft_controller_epoch\":1}"), &m, &why), 0);
+	CU_ASSERT_EQUAL(znode_migration_decode(
+		SLICE_LIT("{\"version\":0,\"kraft_metadata_offset\":9000000000,"
+		"\"kraft_controller_id\":3000,\"kraft_metadata_epoch\":2,\"kraft_controller_epoch\":1}"),
+		&m, &why), 0);
 	CU_ASSERT_EQUAL(m.kraft_controller, 3000);
 	CU_ASSERT_EQUAL(m.metadata_offset, 9000000000);
 	CU_ASSERT_EQUAL(znode_migration_decode(SLICE_LIT("{\"version\":1}"), &m, &why), -EINVAL);
@@ -316,8 +333,10 @@ static const struct hostile hostile[] = {
 	{ "/brokers/ids/", "{\"version\":5,\"jmx_port\":1,\"endpoints\":[\"A://h:1\"],"
 		"\"listener_security_protocol_map\":{\"A\":7}}", "listener_security_protocol_map" },
 	{ "/brokers/ids/", "{\"version\":5,\"jmx_port\":99999999999,\"endpoints\":[]}", "range" },
-	{ "/brokers/ids/", "{\"version\":5,\"jmx_port\":99999999999999999999999,\"endpoints\":[]}", "not JSON" },
-	{ "/brokers/ids/", "{\"version\":5,\"jmx_port\":1,\"endpoints\":[],\"features\":{\"a\":1}}", "features" },
+	{ "/brokers/ids/", "{\"version\":5,\"jmx_port\":99999999999999999999999,\"endpoints\":[]}",
+		"not JSON" },
+	{ "/brokers/ids/", "{\"version\":5,\"jmx_port\":1,\"endpoints\":[],\"features\":{\"a\":1}}",
+		"features" },
 	{ "/brokers/topics/t", "{\"partitions\":{\"x\":[1]}}", "number" },
 	{ "/brokers/topics/t", "{\"partitions\":{\"-1\":[1]}}", "number" },
 	{ "/brokers/topics/t", "{\"partitions\":{\"01\":[1]}}", "number" },
@@ -346,13 +365,18 @@ static const struct hostile hostile[] = {
 	{ "/feature", "{\"version\":3,\"status\":1,\"features\":{}}", "version 3" },
 	{ "/feature", "{\"version\":2,\"status\":2,\"features\":{}}", "status" },
 	{ "/feature", "{\"version\":2,\"status\":1}", "features" },
-	{ "/feature", "{\"version\":2,\"status\":1,\"features\":{\"f\":{\"max_version_level\":0}}}", "range" },
-	{ "/feature", "{\"version\":1,\"status\":1,\"features\":{\"f\":{\"max_version_level\":1}}}", "min_version" },
-	{ "/admin/reassign_partitions", "{\"version\":1,\"partitions\":[{\"topic\":\"t\",\"partition\":0}]}", "replicas" },
+	{ "/feature", "{\"version\":2,\"status\":1,\"features\":{\"f\":{\"max_version_level\":0}}}",
+		"range" },
+	{ "/feature", "{\"version\":1,\"status\":1,\"features\":{\"f\":{\"max_version_level\":1}}}",
+		"min_version" },
+	{ "/admin/reassign_partitions", "{\"version\":1,\"partitions\":[{\"topic\":\"t\",\"partition\":0}]}",
+		"replicas" },
 	{ "/admin/reassign_partitions", "{\"version\":1,\"partitions\":[7]}", "object" },
-	{ "/latest_producer_id_block", "{\"broker\":1,\"block_start\":\"5\",\"block_end\":\"4\"}", "no block" },
+	{ "/latest_producer_id_block", "{\"broker\":1,\"block_start\":\"5\",\"block_end\":\"4\"}",
+		"no block" },
 	{ "/latest_producer_id_block", "{\"broker\":1,\"block_start\":\"x\",\"block_end\":\"4\"}", "number" },
-	{ "/latest_producer_id_block", "{\"broker\":1,\"block_start\":\"0\",\"block_end\":\"9223372036854775808\"}",
+	{ "/latest_producer_id_block",
+		"{\"broker\":1,\"block_start\":\"0\",\"block_end\":\"9223372036854775808\"}",
 		"number" },
 };
 
@@ -405,14 +429,16 @@ static void depth_and_size_are_bounded(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(why.s, "nested"));
 	CU_ASSERT_EQUAL(znode_topic_decode(&a, SLICE_NULL, &t, &why), -EINVAL);
 	/* brackets in a string do not nest */
-	CU_ASSERT_EQUAL(znode_topic_decode(&a, SLICE_LIT("{\"x\":\"[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[\"}"), &t, &why), 0);
+	CU_ASSERT_EQUAL(znode_topic_decode(&a, SLICE_LIT("{\"x\":\"[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[\"}"), &t,
+		&why), 0);
 	free(deep);
 	arena_free(&a);
 }
 
 static void a_full_arena_is_no_crash(void)
 {
-	static const char json[] = "{\"partitions\":{\"0\":[1,2],\"1\":[2,3]},\"topic_id\":\"xUEhswcFSJWAFt7WIanqHw\"}";
+	static const char json[] = "{\"partitions\":{\"0\":[1,2],\"1\":[2,3]},"
+		"\"topic_id\":\"xUEhswcFSJWAFt7WIanqHw\"}";
 	for (size_t cap = 0; cap < 256; cap += 16) {
 		struct arena a;
 		struct znode_why why;
@@ -451,24 +477,30 @@ static void sequence_numbers(void)
 	CU_ASSERT_EQUAL(znode_sequence(ZNODE_CONFIG_CHANGE, "config_change_99999999999999999999"), -1);
 }
 
+static const char *entity(struct arena *a, const char *type, const char *name)
+{
+	return znode_entity(a, &(struct znode_entity){ .type = type, .name = name });
+}
+
+static const char *client_of(struct arena *a, const char *user, const char *client)
+{
+	return znode_entity(a, &(struct znode_entity){ "users", user, true, client });
+}
+
 static void entities(void)
 {
 	struct arena a;
 	arena_init(&a, CAP);
-	CU_ASSERT_STRING_EQUAL(znode_entity(&a, &(struct znode_entity){ "topics", "a.b_c-d", false, NULL }),
-		"topics/a.b_c-d");
-	CU_ASSERT_STRING_EQUAL(znode_entity(&a, &(struct znode_entity){ "brokers", NULL, false, NULL }),
-		"brokers/<default>");
-	CU_ASSERT_STRING_EQUAL(znode_entity(&a, &(struct znode_entity){ "ips", "::1", false, NULL }), "ips/::1");
-	CU_ASSERT_STRING_EQUAL(znode_entity(&a, &(struct znode_entity){ "clients", "client.id 1", false, NULL }),
-		"clients/client.id%201");
-	CU_ASSERT_STRING_EQUAL(znode_entity(&a, &(struct znode_entity){ "users", "grüße*+ /x%:@~<default>", false, NULL }),
+	CU_ASSERT_STRING_EQUAL(entity(&a, "topics", "a.b_c-d"), "topics/a.b_c-d");
+	CU_ASSERT_STRING_EQUAL(entity(&a, "brokers", NULL), "brokers/<default>");
+	CU_ASSERT_STRING_EQUAL(entity(&a, "ips", "::1"), "ips/::1");
+	CU_ASSERT_STRING_EQUAL(entity(&a, "clients", "client.id 1"), "clients/client.id%201");
+	CU_ASSERT_STRING_EQUAL(entity(&a, "users", "grüße*+ /x%:@~<default>"),
 		"users/gr%C3%BC%C3%9Fe%2A%2B%20%2Fx%25%3A%40%7E%3Cdefault%3E");
-	CU_ASSERT_STRING_EQUAL(znode_entity(&a, &(struct znode_entity){ "users", NULL, true, NULL }),
-		"users/<default>/clients/<default>");
-	CU_ASSERT_STRING_EQUAL(znode_entity(&a, &(struct znode_entity){ "users", "a b", true, "c/d" }),
-		"users/a%20b/clients/c%2Fd");
-	CU_ASSERT_STRING_EQUAL(znode_config_path(&a, "users/alice/clients/c1"), "/config/users/alice/clients/c1");
+	CU_ASSERT_STRING_EQUAL(client_of(&a, NULL, NULL), "users/<default>/clients/<default>");
+	CU_ASSERT_STRING_EQUAL(client_of(&a, "a b", "c/d"), "users/a%20b/clients/c%2Fd");
+	CU_ASSERT_STRING_EQUAL(znode_config_path(&a, "users/alice/clients/c1"),
+		"/config/users/alice/clients/c1");
 	arena_free(&a);
 }
 
@@ -476,7 +508,8 @@ static void desanitized(void)
 {
 	struct arena a;
 	arena_init(&a, CAP);
-	CU_ASSERT_TRUE(slice_is(znode_desanitize(&a, "gr%C3%BC%C3%9Fe%2A%2B%20%2Fx%25%3a%40+%7E"), "grüße*+ /x%:@ ~"));
+	CU_ASSERT_TRUE(slice_is(znode_desanitize(&a, "gr%C3%BC%C3%9Fe%2A%2B%20%2Fx%25%3a%40+%7E"),
+		"grüße*+ /x%:@ ~"));
 	CU_ASSERT_TRUE(slice_is(znode_desanitize(&a, ""), ""));
 	CU_ASSERT_TRUE(slice_is_null(znode_desanitize(&a, "a%")));
 	CU_ASSERT_TRUE(slice_is_null(znode_desanitize(&a, "a%4")));

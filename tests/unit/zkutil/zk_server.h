@@ -1,5 +1,5 @@
-/* zk_server.h - Debian's ZooKeeper, started by a test in a folder of its own, and a loop that delivers a client's
- * events. Waits are for events, bounded by a limit that only a failure reaches. */
+/* zk_server.h - Debian's ZooKeeper, started by a test in a folder of its own, and a loop that delivers a
+ * client's events. Waits are for events, bounded by a limit that only a failure reaches. */
 #ifndef SAMSA_TESTS_ZK_SERVER_H
 #define SAMSA_TESTS_ZK_SERVER_H
 
@@ -91,8 +91,8 @@ static inline bool server_prepare(void)
 	snprintf(config, sizeof config, "%s/zoo.cfg", server.dir);
 	FILE *f = fopen(config, "w");
 	must(f);
-	fprintf(f, "tickTime=%d\ndataDir=%s/data\nclientPort=%d\nclientPortAddress=127.0.0.1\n", TICK_MS, server.dir,
-		server.port);
+	fprintf(f, "tickTime=%d\ndataDir=%s/data\nclientPort=%d\n", TICK_MS, server.dir, server.port);
+	fprintf(f, "clientPortAddress=127.0.0.1\n");
 	fprintf(f, "admin.enableServer=false\nmaxClientCnxns=0\n");
 	fclose(f);
 	return true;
@@ -177,14 +177,16 @@ static inline bool client_turn(struct client *c)
 	return true;
 }
 
-static inline void client_open_at(struct client *c, const char *connect, const struct zk_session *resume, bool no_chroot)
+static inline void client_open_at(struct client *c, const char *connect, const struct zk_session *resume,
+	bool no_chroot)
 {
 	*c = (struct client){ .zk = NULL };
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->more, NULL);
 	c->last = &c->first;
-	struct zk_config config = { .connect = connect, .no_chroot = no_chroot, .session_timeout_ms = SESSION_MS,
-		.ctx = c, .post = client_post, .on_state = client_state, .on_watch = client_watch };
+	struct zk_config config = { .connect = connect, .no_chroot = no_chroot,
+		.session_timeout_ms = SESSION_MS, .ctx = c, .post = client_post, .on_state = client_state,
+		.on_watch = client_watch };
 	if (resume)
 		config.resume = *resume;
 	must(zk_open(&c->zk, &config) == 0);
