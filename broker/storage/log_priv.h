@@ -203,6 +203,7 @@ void log_start_change(struct log *log);
 int state_snapshot(struct log *log, const struct producers *ps);
 /* Removes snapshots above `end`, at or below `start`, and those that belong to no segment. */
 int state_sweep(struct log *log, int64_t start, int64_t end);
+int state_drop_above(struct log *log, int64_t offset);
 /* The newest usable snapshot that is not above `end`; without one `ps` is empty and ends at `start`.
  * Damaged ones are removed. */
 int state_restore(struct log *log, struct producers *ps, int64_t start, int64_t end, int64_t now_ms);

@@ -105,7 +105,10 @@ static int recover_from(struct log_open *op, struct log *log, uint32_t first)
 		.bytes_all = bytes_from(log, first) };
 	int64_t base = log->segments[first]->base;
 	uint32_t all = log->n_segments - first;
-	int error = state_restore(log, r.producers, op->start_offset, base, op->now_ms);
+	/* What snapshots above say may have been cut away; they are taken again. */
+	int error = state_drop_above(log, base);
+	if (!error)
+		error = state_restore(log, r.producers, op->start_offset, base, op->now_ms);
 	if (!error)
 		error = state_replay(log, r.producers, base);
 	for (uint32_t i = first; i < log->n_segments && !error && !r.cut; i++) {

@@ -81,6 +81,17 @@ static bool belongs(const struct log *log, int64_t offset)
 	return is_base || (log->snapshot_offset < 0 && offset >= log_active(log)->base);
 }
 
+int state_drop_above(struct log *log, int64_t offset)
+{
+	struct offsets list;
+	int error = list_snapshots(log, &list);
+	for (size_t i = 0; i < list.n && !error && list.v[i] > offset; i++)
+		error = file_remove(path_of(log->dir, list.v[i], SNAPSHOT_SUFFIX).s);
+	free(list.v);
+	log->snapshot_offset = min_of(log->snapshot_offset, offset);
+	return error;
+}
+
 int state_sweep(struct log *log, int64_t start, int64_t end)
 {
 	struct offsets list;

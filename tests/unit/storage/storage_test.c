@@ -31,6 +31,13 @@ const char *st_dir(const char *name)
 	return path->s;
 }
 
+void st_in_memory(void)
+{
+	must(!scratch);
+	if (access("/dev/shm", W_OK) == 0)
+		scratch = mem_printf("/dev/shm/%s.%d", SCRATCH, (int)getpid());
+}
+
 void st_clean(void)
 {
 	if (scratch)
@@ -39,9 +46,26 @@ void st_clean(void)
 	scratch = NULL;
 }
 
+struct copy {
+	const char *from, *to;
+};
+
+static int copy_file(void *arg, const char *name, bool is_dir)
+{
+	const struct copy *c = arg;
+	char *bytes;
+	size_t n;
+	must(!is_dir && file_read(path_in(c->from, name).s, FILE_WHOLE_MAX, &bytes, &n) == 0);
+	st_write(path_in(c->to, name).s, bytes, n);
+	free(bytes);
+	return 0;
+}
+
 void st_copy_dir(const char *from, const char *to)
 {
-	shell(mem_printf("rm -rf '%s' && cp -rp '%s' '%s'", to, from, to));
+	struct copy c = { from, to };
+	must(log_remove_dir(to) == 0 && sys_mkdir(to) == 0);
+	must(sys_list_dir(from, copy_file, &c) == 0);
 }
 
 void st_unpack(const char *name, const char *to)
@@ -76,7 +100,8 @@ struct buf *st_make(const struct st_batch *spec)
 	batch_builder_init(&builder, NULL, &settings, 16 << 20);
 	for (int32_t i = 0; i < max_of(spec->records, 1); i++) {
 		memset(value, 'a' + (int)((spec->base_offset + i) % 26), n);
-		must(batch_builder_add(&builder, spec->timestamp + i, SLICE_NULL, slice_of(value, n), SLICE_NULL, 0));
+		must(batch_builder_add(&builder, spec->timestamp + i, SLICE_NULL, slice_of(value, n),
+			SLICE_NULL, 0));
 	}
 	struct buf *b = batch_builder_finish(&builder);
 	batch_builder_free(&builder);
@@ -84,7 +109,8 @@ struct buf *st_make(const struct st_batch *spec)
 	return b;
 }
 
-struct buf *st_marker(int64_t offset, int64_t producer_id, int16_t epoch, enum control_type type, int32_t coordinator)
+struct buf *st_marker(int64_t offset, int64_t producer_id, int16_t epoch, enum control_type type,
+	int32_t coordinator)
 {
 	struct buf *b = batch_end_marker(producer_id, epoch, ST_NOW_MS, type, coordinator, 0);
 	must(b != NULL);
@@ -143,8 +169,9 @@ static void on_failed(struct log_owner *owner, struct log *log, int error)
 
 int st_open(struct st_log *s, const char *dir, enum log_stop stop, int64_t recovery_point, int64_t start)
 {
-	struct log_open op = { .dir = dir, .config = &s->config, .stop = stop, .recovery_point = recovery_point,
-		.start_offset = start, .now_ms = ST_NOW_MS, .producer_expiration_ms = ST_EXPIRATION_MS };
+	struct log_open op = { .dir = dir, .config = &s->config, .stop = stop,
+		.recovery_point = recovery_point, .start_offset = start,
+		.now_ms = s->now_ms ? s->now_ms : ST_NOW_MS, .producer_expiration_ms = ST_EXPIRATION_MS };
 	int error = log_open(&op);
 	s->repair = op.repair;
 	s->log = op.log;
@@ -217,7 +244,8 @@ int64_t st_close(struct st_log *s)
 	return error ? error : recovery_point;
 }
 
-/* Detaching flushes nothing that was not asked for; the directory is copied away before anything is closed. */
+/* Detaching flushes nothing that was not asked for; the directory is copied away before anything is
+ * closed. */
 void st_kill(struct st_log *s)
 {
 	char *dir = mem_strdup(log_dir(s->log)), *copy = mem_printf("%s.kill", dir);
@@ -246,8 +274,8 @@ static void append_done(struct log_append *op)
 enum kerr st_append_buf(struct st_log *s, struct buf *b, enum log_origin origin, int32_t epoch, int64_t *base)
 {
 	struct batch whole = { b->bytes, b->used };
-	struct appending a = { .op = { .bytes = b->bytes, .n = b->used, .origin = origin, .leader_epoch = epoch,
-		.max_timestamp = batch_max_timestamp(&whole), .done = append_done } };
+	struct appending a = { .op = { .bytes = b->bytes, .n = b->used, .origin = origin,
+		.leader_epoch = epoch, .max_timestamp = batch_max_timestamp(&whole), .done = append_done } };
 	enum kerr error = log_append(s->log, &a.op);
 	must(!a.done);
 	if (!error) {
@@ -289,8 +317,8 @@ static void read_done(struct log_read *op)
 	container_of(op, struct reading, op)->done = true;
 }
 
-enum kerr st_read(struct st_log *s, int64_t offset, int64_t upper, uint32_t max, bool min_one, struct slice *bytes,
-	int64_t *first)
+enum kerr st_read(struct st_log *s, int64_t offset, int64_t upper, uint32_t max, bool min_one,
+	struct slice *bytes, int64_t *first)
 {
 	struct reading r = { .op = { .offset = offset, .upper = upper, .max_bytes = max, .min_one = min_one,
 		.done = read_done } };
@@ -327,7 +355,7 @@ uint64_t st_walk(struct st_log *s, uint32_t *batches)
 		while (batch_next(&walk, &b)) {
 			must(batch_crc_is_good(&b));
 			must(batch_last_offset(&b) >= offset);
-			sum = sum * 31 + (uint64_t)batch_base_offset(&b) * 7 + (uint64_t)batch_last_offset(&b);
+			sum = sum * 31 + (uint64_t)(batch_base_offset(&b) * 7 + batch_last_offset(&b));
 			offset = batch_last_offset(&b) + 1;
 			(*batches)++;
 		}

@@ -10,10 +10,13 @@
 #include "tests/unit/ut.h"
 
 enum { ST_NOW_MS = 1700000000, ST_EXPIRATION_MS = 86400000 };
+#define ST_GOLDEN_NOW_MS 1795252200000 /* when Kafka wrote tests/golden/disk */
 
 /* An empty directory below the working directory; removed by st_clean(). */
 const char *st_dir(const char *name);
 void st_clean(void);
+/* Before the first st_dir(): where flushing costs nothing, for tests that do it hundreds of times. */
+void st_in_memory(void);
 
 /* Kafka's defaults, to be changed. */
 struct topic_config st_config(void);
@@ -32,7 +35,8 @@ struct st_batch {
 
 /* On the heap: whole, with a right CRC. */
 struct buf *st_make(const struct st_batch *spec);
-struct buf *st_marker(int64_t offset, int64_t producer_id, int16_t epoch, enum control_type type, int32_t coordinator);
+struct buf *st_marker(int64_t offset, int64_t producer_id, int16_t epoch, enum control_type type,
+	int32_t coordinator);
 /* Writes a file from its start. */
 void st_write(const char *path, const void *bytes, size_t n);
 /* Its size, -1 when it is missing. */
@@ -51,6 +55,7 @@ struct st_log {
 	struct sys_helpers *helpers;
 	struct topic_config config;
 	struct log_owner owner;
+	int64_t now_ms;        /* of opening; 0: ST_NOW_MS */
 	int failed;            /* error of the owner's failed() */
 	struct log_repair repair;
 };
@@ -64,11 +69,12 @@ int64_t st_close(struct st_log *s);
 void st_kill(struct st_log *s);
 /* Appends and waits; the error. *base may be NULL. */
 enum kerr st_append(struct st_log *s, const struct st_batch *spec, int64_t *base);
-enum kerr st_append_buf(struct st_log *s, struct buf *b, enum log_origin origin, int32_t epoch, int64_t *base);
+enum kerr st_append_buf(struct st_log *s, struct buf *b, enum log_origin origin, int32_t epoch,
+	int64_t *base);
 enum kerr st_follow(struct st_log *s, const void *bytes, size_t n);
 /* Reads and waits. *bytes on the heap. */
-enum kerr st_read(struct st_log *s, int64_t offset, int64_t upper, uint32_t max, bool min_one, struct slice *bytes,
-	int64_t *first);
+enum kerr st_read(struct st_log *s, int64_t offset, int64_t upper, uint32_t max, bool min_one,
+	struct slice *bytes, int64_t *first);
 /* The offsets of the batches in [from, end), read one by one; the sum of (base * 31 + last) to compare. */
 uint64_t st_walk(struct st_log *s, uint32_t *batches);
 int st_wait(struct st_log *s, void (*start)(struct log *log, struct log_wait *w));

@@ -228,18 +228,19 @@ static void transactions_hold_the_stable_offset(void)
 	append_n(&s, 1, 1);
 	CU_ASSERT_EQUAL(log_first_unstable_offset(s.log), 1);
 	CU_ASSERT(log_txn_open(s.log, 9));
-	CU_ASSERT_EQUAL(st_append_buf(&s, st_marker(0, 9, 0, CONTROL_ABORT, 3), LOG_FROM_COORDINATOR, 0, NULL),
-		KERR_NONE);
+	struct buf *marker = st_marker(0, 9, 0, CONTROL_ABORT, 3);
+	CU_ASSERT_EQUAL(st_append_buf(&s, marker, LOG_FROM_COORDINATOR, 0, NULL), KERR_NONE);
 	CU_ASSERT(!log_txn_open(s.log, 9));
 	CU_ASSERT_EQUAL(log_first_unstable_offset(s.log), 1);
 	log_set_high_watermark(s.log, 3);
 	CU_ASSERT_EQUAL(log_first_unstable_offset(s.log), 1);
 	log_set_high_watermark(s.log, 4);
 	CU_ASSERT_EQUAL(log_first_unstable_offset(s.log), INT64_MAX);
-	CU_ASSERT_EQUAL(st_append_buf(&s, st_marker(0, 9, 0, CONTROL_ABORT, 2), LOG_FROM_COORDINATOR, 0, NULL),
+	marker = st_marker(0, 9, 0, CONTROL_ABORT, 2);
+	CU_ASSERT_EQUAL(st_append_buf(&s, marker, LOG_FROM_COORDINATOR, 0, NULL),
 		KERR_TRANSACTION_COORDINATOR_FENCED);
-	struct log_read op = { .offset = 0, .upper = 4, .max_bytes = 1 << 20, .min_one = true, .want_aborted = true,
-		.done = (void (*)(struct log_read *))1 };
+	struct log_read op = { .offset = 0, .upper = 4, .max_bytes = 1 << 20, .min_one = true,
+		.want_aborted = true, .done = (void (*)(struct log_read *))1 };
 	CU_ASSERT(log_read(s.log, &op));
 	CU_ASSERT_EQUAL(op.n_aborted, 1);
 	CU_ASSERT_EQUAL(op.aborted[0].producer_id, 9);
@@ -355,7 +356,8 @@ static void a_slice_outlives_its_segment(void)
 	s.config.file_delete_delay_ms = 0;
 	st_open(&s, st_dir("l-0"), LOG_STOP_CLEAN, 0, 0);
 	append_n(&s, 5, 1);
-	struct log_read op = { .offset = 0, .upper = 5, .max_bytes = 1 << 20, .done = (void (*)(struct log_read *))1 };
+	struct log_read op = { .offset = 0, .upper = 5, .max_bytes = 1 << 20,
+		.done = (void (*)(struct log_read *))1 };
 	CU_ASSERT(log_read(s.log, &op));
 	log_set_high_watermark(s.log, 5);
 	s.config.retention_ms = 0;
@@ -564,7 +566,8 @@ static const struct ut_case cases[] = {
 	UT(duplicates_and_gaps_of_a_producer), UT(transactions_hold_the_stable_offset), UT(truncates),
 	UT(truncates_at_every_offset), UT(retention_by_size_time_and_start), UT(a_slice_outlives_its_segment),
 	UT(durable_appends_wait_for_the_flush), UT(a_roll_moves_the_recovery_point),
-	UT(a_follower_takes_batches_as_they_are), UT(finds_offsets_by_time), UT(a_failed_write_takes_it_offline),
+	UT(a_follower_takes_batches_as_they_are), UT(finds_offsets_by_time),
+	UT(a_failed_write_takes_it_offline),
 	UT(preallocates), UT(keeps_its_topic_id), UT(discards),
 };
 
