@@ -33,7 +33,8 @@ void call_run(struct reactor *here, struct reactor *there, struct call *c,
 	      void (*run)(struct reactor *there, struct call *c), void *arg)
 {
 	size_t left = 1;
-	*c = (struct call){ .from = here, .to = there, .run = run, .arg = arg, .left = &left, .all = &c->answered };
+	*c = (struct call){ .from = here, .to = there, .run = run, .arg = arg,
+			    .left = &left, .all = &c->answered };
 	fiber_event_init(&c->answered);
 	post(c);
 	fiber_wait(here, &c->answered);
@@ -47,8 +48,9 @@ void call_run_all(struct reactor *here, struct reactor **there, int n,
 	struct call *calls = mem_zalloc((size_t)n * sizeof *calls);
 	fiber_event_init(&all);
 	for (int i = 0; i < n; i++) {
-		calls[i] = (struct call){ .from = here, .to = there[i], .run = run, .left = &left, .all = &all,
-					  .arg = (char *)arg + (size_t)i * stride };
+		calls[i] = (struct call){ .from = here, .to = there[i], .run = run,
+					  .arg = (char *)arg + (size_t)i * stride,
+					  .left = &left, .all = &all };
 		post(&calls[i]);
 	}
 	fiber_wait(here, &all);

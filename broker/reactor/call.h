@@ -27,7 +27,8 @@ struct call {
 /* Returns when call_done() was called for it. `there` may be `here`. */
 void call_run(struct reactor *here, struct reactor *there, struct call *c,
 	      void (*run)(struct reactor *there, struct call *c), void *arg);
-/* One call on each of `n` reactors, at once; returns when all are done. `arg` is the same for all, or arg + i * stride. */
+/* One call on each of `n` reactors, at once; returns when all are done. `arg` is the same for all, or
+ * arg + i * stride. */
 void call_run_all(struct reactor *here, struct reactor **there, int n,
 		  void (*run)(struct reactor *there, struct call *c), void *arg, size_t stride);
 /* On the reactor that was asked. */

@@ -2,13 +2,13 @@
  *
  *	void context_swap(void **left_sp, void *to_sp);
  *
- * Pushes what a function must preserve, stores the stack pointer in *left_sp, takes to_sp and pops the same from there.
- * A new stack is filled by first_frame() (context.c) as if it had been left in context_entry, which calls a function
- * that never returns. The unwinder stops at context_entry: there is no caller.
+ * Pushes what a function must preserve, stores the stack pointer in *left_sp, takes to_sp and pops the same
+ * from there. A new stack is filled by first_frame() (context.c) as if it had been left in context_entry,
+ * which calls a function that never returns. The unwinder stops at context_entry: there is no caller.
  *
- * In a file of assembler of its own because such an object carries no note that it works with a shadow stack (CET), so
- * that neither does a program it is linked into, and the C library leaves shadow stacks off: a switch returns to where
- * it was not called from, which a shadow stack forbids.
+ * In a file of assembler of its own because such an object carries no note that it works with a shadow stack
+ * (CET), so that neither does a program it is linked into, and the C library leaves shadow stacks off: a
+ * switch returns to where it was not called from, which a shadow stack forbids.
  */
 	.text
 

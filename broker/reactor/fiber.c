@@ -1,8 +1,9 @@
 /* fiber.c - see fiber.h.
  *
- * A fiber is always in one of three places: on the core (`running`), in the queue of deferred work (it will run later in
- * this turn), or parked. Every wait is a loop over its own condition around park(), so that it does not matter who
- * else made the fiber run: a resume that was meant for a later fiber_suspend() stays noted until then.
+ * A fiber is always in one of three places: on the core (`running`), in the queue of deferred work (it will
+ * run later in this turn), or parked. Every wait is a loop over its own condition around park(), so that it
+ * does not matter who else made the fiber run: a resume that was meant for a later fiber_suspend() stays
+ * noted until then.
  */
 #include "broker/reactor/fiber.h"
 
@@ -261,7 +262,12 @@ static void errand_done(struct reactor *here, struct job *job)
 
 void fiber_offload(struct reactor *r, void (*work)(void *arg), void *arg, const char *reason)
 {
-	struct errand e = { .job = { .work = errand_work, .done = errand_done }, .fiber = self(r), .work = work, .arg = arg };
+	struct errand e = {
+		.job = { .work = errand_work, .done = errand_done },
+		.fiber = self(r),
+		.work = work,
+		.arg = arg,
+	};
 	reactor_offload(r, &e.job, reason);
 	while (!e.done)
 		park(e.fiber);

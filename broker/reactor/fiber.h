@@ -1,9 +1,9 @@
 /* fiber.h - control code that reads top to bottom.
  *
- * A fiber is a small stack switched by the loop of its reactor. What waits many times (a controller event, a load, a
- * start sequence) runs in one, so that zk_multi(...) or rpc_call(...) looks like a call while the core goes on. A
- * fiber never leaves its core, runs only between other work of that core's turn, and must not be used on the data
- * path. Its stack is FIBER_STACK_BYTES with a guard page: no large arrays on it.
+ * A fiber is a small stack switched by the loop of its reactor. What waits many times (a controller event, a
+ * load, a start sequence) runs in one, so that zk_multi(...) or rpc_call(...) looks like a call while the
+ * core goes on. A fiber never leaves its core, runs only between other work of that core's turn, and must not
+ * be used on the data path. Its stack is FIBER_STACK_BYTES with a guard page: no large arrays on it.
  */
 #ifndef SAMSA_REACTOR_FIBER_H
 #define SAMSA_REACTOR_FIBER_H
@@ -17,11 +17,13 @@ enum {
 
 struct fiber;
 
-/* Starts `run(arg)` in a new fiber; it runs before this turn ends. Freed when run returns. NULL past FIBERS_MAX. */
+/* Starts `run(arg)` in a new fiber; it runs before this turn ends. Freed when run returns. NULL past
+ * FIBERS_MAX. */
 struct fiber *fiber_start(struct reactor *r, const char *name, void (*run)(void *arg), void *arg);
 /* The fiber that is running on `r`, or NULL when the loop itself is. */
 struct fiber *fiber_self(struct reactor *r);
-/* Gives the core back until somebody calls fiber_resume() on this fiber. A resume that came first is not lost. */
+/* Gives the core back until somebody calls fiber_resume() on this fiber. A resume that came first is not
+ * lost. */
 void fiber_suspend(struct reactor *r);
 /* Makes it run again later in this turn. On the fiber's reactor. */
 void fiber_resume(struct fiber *f);

@@ -1,8 +1,9 @@
 /* mailbox.h - what others have posted to one reactor.
  *
  * One word: the newest message, each pointing to the one before it. Any thread pushes a chain with one
- * compare-and-swap; the owner takes all with one exchange. The same word says whether the owner sleeps, so the one
- * that pushes to a sleeper, and only that one, learns that it must wake it. See doc/adr/0002-mailbox.md.
+ * compare-and-swap; the owner takes all with one exchange. The same word says whether the owner sleeps, so
+ * the one that pushes to a sleeper, and only that one, learns that it must wake it. See
+ * doc/adr/0002-mailbox.md.
  */
 #ifndef SAMSA_REACTOR_MAILBOX_H
 #define SAMSA_REACTOR_MAILBOX_H
@@ -15,7 +16,8 @@ enum { CACHE_LINE_BYTES = 64 };
 
 struct mailbox {
 	_Alignas(CACHE_LINE_BYTES) _Atomic(struct msg *) newest;
-	char others_lines[CACHE_LINE_BYTES - sizeof(struct msg *)]; /* senders write the line; what follows is the owner's */
+	/* Senders write the line; what follows is the owner's. */
+	char rest_of_line[CACHE_LINE_BYTES - sizeof(struct msg *)];
 };
 
 /* Messages that go together, newest first. Empty when newest is MSG_NONE. */

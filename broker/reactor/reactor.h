@@ -1,14 +1,14 @@
 /* reactor.h - the loop of one core.
  *
- * A reactor is one thread's event loop. It owns connections, partitions, timers; nobody else touches them. Others
- * send it messages. One turn of the loop, in this order (the order is the design: input first, then what input caused,
- * then output, so that many small things become one write or one send):
+ * A reactor is one thread's event loop. It owns connections, partitions, timers; nobody else touches them.
+ * Others send it messages. One turn of the loop, in this order (the order is the design: input first, then
+ * what input caused, then output, so that many small things become one write or one send):
  *
  *	1. messages of other reactors and threads
  *	2. sockets that became ready
  *	3. timers that are due
- *	4. deferred work, first in, first out, until none is left: appends of this turn become one write for each log,
- *	   answers of this turn one send for each connection
+ *	4. deferred work, first in, first out, until none is left: appends of this turn become one write for
+ *	   each log, answers of this turn one send for each connection
  *	5. outgoing messages are handed over, one wake for each reactor that sleeps
  *	6. sleep until something comes; no spinning when idle
  *
@@ -29,33 +29,36 @@ struct reactor;
 /* Data core 0..n-1, or the control reactor. */
 enum { REACTOR_CONTROL = -1 };
 
-/* `helpers` may be NULL where nothing is offloaded. The caller may arm, watch, defer and post on it until another
- * thread turns it; from then on it is that thread's. */
+/* `helpers` may be NULL where nothing is offloaded. The caller may arm, watch, defer and post on it until
+ * another thread turns it; from then on it is that thread's. */
 struct reactor *reactor_new(int core, struct sys_helpers *helpers);
 /* Turns until reactor_stop(). */
 void reactor_run(struct reactor *r);
-/* One turn; waits at most `wait_ns` (-1 as long as timers allow). True when anything was done. The simulator's way.
- * The turn begins with the wait, as what it finds is the turn's work: step 6 of one turn is where the next begins. */
+/* One turn; waits at most `wait_ns` (-1 as long as timers allow). True when anything was done. The
+ * simulator's way. The turn begins with the wait, as what it finds is the turn's work: step 6 of one turn is
+ * where the next begins. */
 bool reactor_turn(struct reactor *r, int64_t wait_ns);
 /* Ends reactor_run() after this turn. Any thread. */
 void reactor_stop(struct reactor *r);
-/* After its last turn, when nobody posts to it any more (the other reactors and the helpers are stopped). Messages not
- * yet run are dropped; descriptors still watched are the owner's to close. */
+/* After its last turn, when nobody posts to it any more (the other reactors and the helpers are stopped).
+ * Messages not yet run are dropped; descriptors still watched are the owner's to close. */
 void reactor_free(struct reactor *r);
 
 int reactor_core(const struct reactor *r);
 /* The time when this turn began: monotonic, and wall clock. Reading them costs nothing. */
 int64_t reactor_now_ns(const struct reactor *r);
 int64_t reactor_wall_ms(const struct reactor *r);
-/* When this reactor is next due to turn by itself (INT64_MAX: only when something comes). Simulator, watchdog. */
+/* When this reactor is next due to turn by itself (INT64_MAX: only when something comes). Simulator,
+ * watchdog. */
 int64_t reactor_next_ns(struct reactor *r);
 /* Asserts that the caller is on `r`'s thread. In the simulated world each reactor counts as a thread. */
 void reactor_must_be_here(const struct reactor *r);
 
 /* ---- messages ----
- * Embedded in what they serve; posting allocates nothing and cannot fail. A message is run once for each post and may
- * be posted again from its own run (or freed there), but not while it is under way: `next` is NULL when it is free to
- * be posted, as in zeroed memory, and that is asserted. From one sender to one receiver order is kept. */
+ * Embedded in what they serve; posting allocates nothing and cannot fail. A message is run
+ * once for each post and may be posted again from its own run (or freed there), but not while it is under
+ * way: `next` is NULL when it is free to be posted, as in zeroed memory, and that is asserted. From one
+ * sender to one receiver order is kept. */
 struct msg {
 	struct msg *next;
 	void (*run)(struct reactor *here, struct msg *m);
@@ -66,8 +69,8 @@ void reactor_post(struct reactor *from, struct reactor *to, struct msg *m);
 /* From a thread that is no reactor (helpers, the ZooKeeper client): handed over at once. */
 void reactor_post_foreign(struct reactor *to, struct msg *m);
 
-/* ---- deferred work: once, later in this same turn. Deferring what is deferred already does nothing. Zeroed before
- * first use, but for `run`; so are timers and struct io. ---- */
+/* ---- deferred work: once, later in this same turn. Deferring what is deferred already does nothing. Zeroed
+ * before first use, but for `run`; so are timers and struct io. ---- */
 struct deferred {
 	struct list link;
 	void (*run)(struct reactor *here, struct deferred *d);
@@ -76,8 +79,9 @@ struct deferred {
 void reactor_defer(struct reactor *r, struct deferred *d);
 void reactor_undefer(struct reactor *r, struct deferred *d);
 
-/* ---- timers: a wheel of 1 ms ticks, arm and cancel in O(1). Counted from the time when this turn began; never early,
- * at most two ticks late while the core is free. Disarmed before `fire` is called, which may arm it again. ---- */
+/* ---- timers: a wheel of 1 ms ticks, arm and cancel in O(1). Counted from the time when this turn began;
+ * never early, at most two ticks late while the core is free. Disarmed before `fire` is called, which may arm
+ * it again. ---- */
 struct timer {
 	struct list link;
 	int64_t due_ns;
@@ -93,16 +97,17 @@ struct io {
 	int fd;
 	uint32_t events; /* asked for */
 	bool watched;
-	/* Called with what was asked for, and with SYS_HANGUP whether asked for or not (also when nothing is): the
-	 * connection is dead in both directions and will be reported each turn until it is unwatched. */
+	/* Called with what was asked for, and with SYS_HANGUP whether asked for or not (also when nothing
+	 * is): the connection is dead in both directions and will be reported each turn until it is
+	 * unwatched. */
 	void (*ready)(struct reactor *here, struct io *io, uint32_t events);
 };
 
-/* Changes what is asked for when watched already; 0 events keeps it watched and asks for nothing (costs a system call
- * only when something changes). 0, or -errno. */
+/* Changes what is asked for when watched already; 0 events keeps it watched and asks for nothing (costs a
+ * system call only when something changes). 0, or -errno. */
 int io_watch(struct reactor *r, struct io *io, uint32_t events);
-/* After it `ready` is not called any more, not even for what this turn's poll has found. Before the descriptor is
- * closed. Nothing when it is not watched. */
+/* After it `ready` is not called any more, not even for what this turn's poll has found. Before the
+ * descriptor is closed. Nothing when it is not watched. */
 void io_unwatch(struct reactor *r, struct io *io);
 
 /* ---- jobs: what may block or takes long leaves the core ---- */
@@ -111,15 +116,15 @@ struct job {
 	struct msg msg;
 	struct reactor *home;
 	/* The caller sets these two. */
-	void (*work)(struct job *job);                       /* on a helper; owns nothing but what the job holds */
+	void (*work)(struct job *job); /* on a helper; owns nothing but what the job holds */
 	void (*done)(struct reactor *here, struct job *job); /* back home */
 };
 
 void reactor_offload(struct reactor *r, struct job *job, const char *reason);
 
 /* ---- watchdog ---- */
-/* A reactor that has not turned for `stuck_ms` is reported with its stack (logger kafka.server.KafkaServer), once for
- * each time it gets stuck. Runs on a thread of the seam; `beat` is counted by each turn. */
+/* A reactor that has not turned for `stuck_ms` is reported with its stack (logger kafka.server.KafkaServer),
+ * once for each time it gets stuck. Runs on a thread of the seam; `beat` is counted by each turn. */
 struct watchdog;
 struct watchdog *watchdog_start(struct reactor **reactors, int n, int64_t stuck_ms);
 void watchdog_stop(struct watchdog *w);

@@ -1,8 +1,8 @@
 /* sys.h - the seam to the kernel: the only door to time, randomness, sockets, files, threads and signals.
  *
- * Two implementations, chosen when a program is linked: sys_linux.c (the real world) and tests/sim/sys_sim.c (a
- * simulated one with a seed). Nothing above it makes a system call that blocks, tells time, gives randomness or
- * touches disk or network; tests/tidy.py checks the objects' undefined symbols.
+ * Two implementations, chosen when a program is linked: sys_linux.c (the real world) and tests/sim/sys_sim.c
+ * (a simulated one with a seed). Nothing above it makes a system call that blocks, tells time, gives
+ * randomness or touches disk or network; tests/tidy.py checks the objects' undefined symbols.
  *
  * Errors are negative errno. File descriptors are the kernel's, or numbers that the simulated world gives.
  */
@@ -30,14 +30,16 @@ struct sys_addr {
 	uint8_t raw[16];
 };
 
-/* Resolves and binds; `host` "" or NULL is every address. Blocks (DNS): at start or on a helper only. The socket
- * shares its port (SO_REUSEPORT) so that each core may have one. Returns the descriptor; *bound is where. */
+/* Resolves and binds; `host` "" or NULL is every address. Blocks (DNS): at start or on a helper only. The
+ * socket shares its port (SO_REUSEPORT) so that each core may have one. Returns the descriptor; *bound is
+ * where. */
 int sys_listen(const char *host, uint16_t port, int backlog, struct sys_addr *bound);
-/* -EADDRINUSE when somebody listens there already. To be asked before the first sys_listen() on a port: as sockets
- * share their port, a second process would else take part of the first one's connections unnoticed. */
+/* -EADDRINUSE when somebody listens there already. To be asked before the first sys_listen() on a port: as
+ * sockets share their port, a second process would else take part of the first one's connections unnoticed.
+ * */
 int sys_port_taken(const char *host, uint16_t port);
-/* -EMFILE, -ENFILE: no descriptor was left; the connection was taken and closed, so that the listener does not stay
- * readable for ever. */
+/* -EMFILE, -ENFILE: no descriptor was left; the connection was taken and closed, so that the listener does
+ * not stay readable for ever. */
 int sys_accept(int listener, struct sys_addr *peer);
 /* Resolves the name to at most `max` addresses. Blocks: on a helper only. Returns how many. */
 int sys_resolve(const char *host, uint16_t port, struct sys_addr *out, int max);
@@ -68,7 +70,8 @@ struct sys_poller *sys_poller_new(void);
 void sys_poller_free(struct sys_poller *p);
 int sys_poller_set(struct sys_poller *p, int fd, uint32_t events, void *cookie); /* adds or changes */
 void sys_poller_remove(struct sys_poller *p, int fd);
-/* Waits at most `timeout_ns` (-1: for ever, 0: not at all) and fills `ready`; returns how many, 0 when woken. */
+/* Waits at most `timeout_ns` (-1: for ever, 0: not at all) and fills `ready`; returns how many, 0 when woken.
+ * */
 int sys_poller_wait(struct sys_poller *p, struct sys_ready *ready, int max, int64_t timeout_ns);
 /* Ends a wait from any thread; a wake before the wait ends it too. */
 void sys_poller_wake(struct sys_poller *p);
@@ -102,10 +105,11 @@ int sys_unlink(const char *path);
 int sys_mkdir(const char *path);            /* 0 when it is there already; makes parents; mode 0755 */
 int sys_rmdir(const char *path);
 int sys_chmod_private(int fd);              /* 0600 */
-/* Calls `each` for every entry but . and .. in no order, until it returns non-zero, which is then returned. */
+/* Calls `each` for every entry but . and .. in no order, until it returns non-zero, which is then returned.
+ * */
 int sys_list_dir(const char *path, int (*each)(void *arg, const char *name, bool is_dir), void *arg);
-/* An exclusive lock on `path`, created if missing; -EWOULDBLOCK when it is held, by Java's FileLock too. Returns a
- * descriptor; closing it lets the lock go. */
+/* An exclusive lock on `path`, created if missing; -EWOULDBLOCK when it is held, by Java's FileLock too.
+ * Returns a descriptor; closing it lets the lock go. */
 int sys_lock_file(const char *path);
 int64_t sys_disk_free_bytes(const char *path);
 
@@ -113,21 +117,22 @@ int64_t sys_disk_free_bytes(const char *path);
 
 struct sys_thread;
 
-/* Runs `main(arg)` on a thread of its own, pinned to `cpu` (-1: not). In the simulated world a thread has a stack of its
- * own, runs when the simulator says so, and gives way in sys_poller_wait(), sys_thread_join() and sys_exit() only. */
+/* Runs `main(arg)` on a thread of its own, pinned to `cpu` (-1: not). In the simulated world a thread has a
+ * stack of its own, runs when the simulator says so, and gives way in sys_poller_wait(), sys_thread_join()
+ * and sys_exit() only. */
 struct sys_thread *sys_thread_start(const char *name, int cpu, void (*main)(void *arg), void *arg);
 void sys_thread_join(struct sys_thread *t);
 /* Names the calling thread; never 0. In the simulated world each reactor has a name of its own. */
 uint64_t sys_thread_self(void);
-/* Interrupts a thread and tells where it is, one call of `line` for each frame. -ETIMEDOUT when it does not answer
- * (it waits in the kernel for the disk). For one caller at a time: the watchdog. */
+/* Interrupts a thread and tells where it is, one call of `line` for each frame. -ETIMEDOUT when it does not
+ * answer (it waits in the kernel for the disk). For one caller at a time: the watchdog. */
 int sys_thread_stack(uint64_t thread, void (*line)(void *arg, const char *text), void *arg);
-/* The CPUs that affinity and cgroup quota grant; returns how many to use. An entry is -1 where the quota is less than
- * the affinity: the kernel then knows better than we which CPU is free. */
+/* The CPUs that affinity and cgroup quota grant; returns how many to use. An entry is -1 where the quota is
+ * less than the affinity: the kernel then knows better than we which CPU is free. */
 int sys_cpus(int *cpus, int max);
 
-/* The helper pool: threads that own nothing. `work` runs on one of them, then `done` on the same thread (it posts a
- * message). The job is embedded in its owner. Order is not kept. */
+/* The helper pool: threads that own nothing. `work` runs on one of them, then `done` on the same thread (it
+ * posts a message). The job is embedded in its owner. Order is not kept. */
 struct sys_job {
 	struct sys_job *next;
 	void (*work)(struct sys_job *job);
@@ -151,8 +156,8 @@ void sys_stack_free(struct sys_stack *s);
 
 /* ---- process ---- */
 
-/* Signals that are delivered as a readable descriptor: SIGTERM, SIGINT, SIGHUP. SIGPIPE is ignored. Call before any
- * thread starts. */
+/* Signals that are delivered as a readable descriptor: SIGTERM, SIGINT, SIGHUP. SIGPIPE is ignored. Call
+ * before any thread starts. */
 int sys_signals_open(void);
 int sys_signals_next(int fd); /* the next signal's number, or 0 */
 _Noreturn void sys_exit(int status);

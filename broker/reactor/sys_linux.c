@@ -1,5 +1,6 @@
-/* sys_linux.c - the seam to the kernel: time, randomness, signals, the process. See also sys_linux_net.c (sockets,
- * poller), sys_linux_file.c (disk), sys_linux_thread.c (threads, helpers, stacks) and sys_linux_log.c. */
+/* sys_linux.c - the seam to the kernel: time, randomness, signals, the process. See also sys_linux_net.c
+ * (sockets, poller), sys_linux_file.c (disk), sys_linux_thread.c (threads, helpers, stacks) and
+ * sys_linux_log.c. */
 #include "config.h"
 
 #include "broker/reactor/sys.h"
@@ -106,7 +107,8 @@ int64_t sys_rss_bytes(void)
 	return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }
 
-/* The name that others may reach this machine by: what the resolver calls it, or else what it calls itself. */
+/* The name that others may reach this machine by: what the resolver calls it, or else what it calls itself.
+ * */
 int sys_hostname(char *out, size_t n)
 {
 	struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM }, *found;

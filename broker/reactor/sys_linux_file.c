@@ -267,8 +267,8 @@ int sys_list_dir(const char *path, int (*each)(void *arg, const char *name, bool
 	return rc;
 }
 
-/* A lock of the open file description: unlike a process's it holds between two brokers in one process, and does not
- * go when some other descriptor of the file is closed. It meets Java's process locks as its like. */
+/* A lock of the open file description: unlike a process's it holds between two brokers in one process, and
+ * does not go when some other descriptor of the file is closed. It meets Java's process locks as its like. */
 int sys_lock_file(const char *path)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

@@ -16,8 +16,9 @@
 
 enum { LOGGERS_MAX = 256, LOGGER_NAME_BYTES = 160, LOG_HEAD_BYTES = 64 };
 
-/* A logger's level holds for it and for all below it ("kafka.server" for "kafka.server.KafkaServer"), unless a longer
- * name says otherwise. Rows are only added, and filled before they are counted, so that readers need no lock. */
+/* A logger's level holds for it and for all below it ("kafka.server" for "kafka.server.KafkaServer"), unless
+ * a longer name says otherwise. Rows are only added, and filled before they are counted, so that readers need
+ * no lock. */
 struct logger_level {
 	char name[LOGGER_NAME_BYTES];
 	atomic_int level;
@@ -85,8 +86,8 @@ void sys_log_to(int fd)
 	logs.fd = fd < 0 ? STDOUT_FILENO : fd;
 }
 
-/* One write for each line, so that lines of several threads do not mix. A log that cannot be written is no reason to
- * stop the broker. */
+/* One write for each line, so that lines of several threads do not mix. A log that cannot be written is no
+ * reason to stop the broker. */
 static void write_line(const char *line, size_t n)
 {
 	while (n > 0) {

@@ -139,7 +139,8 @@ static int bound_socket(const struct addrinfo *a, bool share)
 	return -why;
 }
 
-/* A socket bound to `host`, where "" is every address of both families or, without IPv6, every one of IPv4. */
+/* A socket bound to `host`, where "" is every address of both families or, without IPv6, every one of IPv4.
+ * */
 static int bind_host(const char *host, uint16_t port, bool share)
 {
 	bool any = host == NULL || host[0] == 0;
@@ -179,7 +180,8 @@ int sys_port_taken(const char *host, uint16_t port)
 	return 0;
 }
 
-/* One descriptor held back, so that a connection can be taken and closed when no other is left. -1 while in use. */
+/* One descriptor held back, so that a connection can be taken and closed when no other is left. -1 while in
+ * use. */
 static atomic_int reserve_fd = -1;
 
 static void reserve_refill(void)
@@ -273,7 +275,10 @@ ssize_t sys_recv(int fd, void *p, size_t n)
 ssize_t sys_sendv(int fd, const struct iovec *iov, int n, bool more)
 {
 	bool cut = n > SEND_IOVS_MAX;
-	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = cut ? SEND_IOVS_MAX : (size_t)n };
+	struct msghdr m = {
+		.msg_iov = (struct iovec *)(uintptr_t)iov,
+		.msg_iovlen = cut ? SEND_IOVS_MAX : (size_t)n,
+	};
 	ssize_t k;
 	must(n >= 0);
 	do
@@ -400,5 +405,6 @@ void sys_poller_wake(struct sys_poller *p)
 	const uint64_t one = 1;
 	CHECK_OBJ_NOTNULL(p, POLLER_MAGIC);
 	ssize_t k = write(p->wake, &one, sizeof one);
-	must(k == (ssize_t)sizeof one || errno == EAGAIN); /* a full counter is a wake that has not been seen yet */
+	/* A full counter is a wake that has not been seen yet. */
+	must(k == (ssize_t)sizeof one || errno == EAGAIN);
 }

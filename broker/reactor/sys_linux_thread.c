@@ -89,8 +89,8 @@ uint64_t sys_thread_self(void)
 
 enum { FRAMES_MAX = 48, HANDLER_FRAMES = 2, ANSWER_SECONDS = 2, STACK_SIGNAL = SIGUSR2 };
 
-/* What the interrupted thread leaves for the one that asked. `asked` counts questions, so that an answer that comes
- * after its asker gave up does not pass for the next one's. */
+/* What the interrupted thread leaves for the one that asked. `asked` counts questions, so that an answer that
+ * comes after its asker gave up does not pass for the next one's. */
 static struct {
 	void *frames[FRAMES_MAX];
 	int n;
@@ -184,8 +184,9 @@ static int group_quota(const char *dir, bool v2)
 	return quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : 0;
 }
 
-/* The least quota of a group and of those it lies in. `path` is cut from its end. A container may see its group
- * mounted as the root while /proc names it as the host does: what is not there grants nothing and denies nothing. */
+/* The least quota of a group and of those it lies in. `path` is cut from its end. A container may see its
+ * group mounted as the root while /proc names it as the host does: what is not there grants nothing and
+ * denies nothing. */
 static int least_quota(const char *mount, char *path, bool v2)
 {
 	int least = 0;
@@ -222,7 +223,8 @@ static int quota_cpus(void)
 	FILE *f = fopen("/proc/self/cgroup", "re");
 	while (f && fgets(line, sizeof line, f)) {
 		line[strcspn(line, "\n")] = 0;
-		char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+		char *controllers = strchr(line, ':');
+		char *path = controllers ? strchr(controllers + 1, ':') : NULL;
 		if (!path)
 			continue;
 		*path++ = 0;

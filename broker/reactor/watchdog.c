@@ -1,8 +1,8 @@
 /* watchdog.c - tells of a reactor that does not turn.
  *
- * Each turn counts `beat` up at its start and at its end, so an odd number that stays is a turn that does not end; one
- * that waits for work has an even one and may stay as long as it likes. One thread looks at all of them a few times in
- * each `stuck_ms`, and asks the seam where the stuck one is.
+ * Each turn counts `beat` up at its start and at its end, so an odd number that stays is a turn that does not
+ * end; one that waits for work has an even one and may stay as long as it likes. One thread looks at all of
+ * them a few times in each `stuck_ms`, and asks the seam where the stuck one is.
  */
 #include "broker/base/log.h"
 #include "broker/base/must.h"

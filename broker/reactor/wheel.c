@@ -1,8 +1,8 @@
 /* wheel.c - see wheel.h.
  *
- * A timer due at tick d lies at the level whose reach covers d - now, in the slot that is d's digit of that level (base
- * 64). When the present tick reaches the beginning of such a slot, its timers are placed anew and come to rest lower.
- * At level 0 the beginning of the slot is the due tick itself.
+ * A timer due at tick d lies at the level whose reach covers d - now, in the slot that is d's digit of that
+ * level (base 64). When the present tick reaches the beginning of such a slot, its timers are placed anew and
+ * come to rest lower. At level 0 the beginning of the slot is the due tick itself.
  */
 #include "broker/reactor/wheel.h"
 
@@ -50,8 +50,9 @@ void wheel_add(struct wheel *w, struct timer *t)
 	w->occupied[level] |= UINT64_C(1) << slot;
 }
 
-/* The tick at which the first occupied slot of `level` begins. The search starts one slot after the present one, which
- * itself comes last: what lies there is a whole round away. A cancelled timer leaves its slot's bit; it goes here. */
+/* The tick at which the first occupied slot of `level` begins. The search starts one slot after the present
+ * one, which itself comes last: what lies there is a whole round away. A cancelled timer leaves its slot's
+ * bit; it goes here. */
 static int64_t level_next(struct wheel *w, int level)
 {
 	int64_t present = w->tick >> (level * WHEEL_SLOT_BITS);
@@ -89,7 +90,8 @@ static void take_slot(struct wheel *w, int level, struct list *out)
 	w->occupied[level] &= ~(UINT64_C(1) << slot);
 }
 
-/* The present tick begins: gives out what is due in it, places anew what lies in slots of higher levels that begin. */
+/* The present tick begins: gives out what is due in it, places anew what lies in slots of higher levels that
+ * begin. */
 static void begin_tick(struct wheel *w, struct list *due)
 {
 	for (int level = WHEEL_LEVELS - 1; level > 0; level--) {

@@ -1,14 +1,15 @@
 /* sim.h - a world with a seed: hosts with disks, joined by a network, in one process and one thread.
  *
- * A program linked with libsim.a instead of libseam.a runs over this world (sys_sim*.c implement broker/reactor/sys.h).
- * Time is virtual and stands still while code runs, but for a little for each step. All that may come in one order or
- * another is drawn from the seed: which thread goes on, how a stream of bytes is cut and how long each piece takes,
- * when a helper works, whether a read finds its bytes in memory, what a crash leaves on disk. The same seed gives the
- * same run, and sim_trace() is a number that says so: everything that happens is mixed into it.
+ * A program linked with libsim.a instead of libseam.a runs over this world (sys_sim*.c implement
+ * broker/reactor/sys.h). Time is virtual and stands still while code runs, but for a little for each step.
+ * All that may come in one order or another is drawn from the seed: which thread goes on, how a stream of
+ * bytes is cut and how long each piece takes, when a helper works, whether a read finds its bytes in memory,
+ * what a crash leaves on disk. The same seed gives the same run, and sim_trace() is a number that says so:
+ * everything that happens is mixed into it.
  *
- * A host's threads (sys_thread_start) have stacks of their own and give way only where they wait, in sys_poller_wait(),
- * sys_thread_join() and sys_exit(). The test itself is on no host until it says which with sim_on(); when it waits, the
- * world goes on.
+ * A host's threads (sys_thread_start) have stacks of their own and give way only where they wait, in
+ * sys_poller_wait(), sys_thread_join() and sys_exit(). The test itself is on no host until it says which with
+ * sim_on(); when it waits, the world goes on.
  *
  *	sim_new(42);
  *	struct sim_host *a = sim_host_new("a", 2), *b = sim_host_new("b", 1);
@@ -40,13 +41,14 @@ uint64_t sim_dice(uint64_t n);
 
 /* ---- time ---- */
 
-/* Lets one thing happen: a thread runs until it waits, bytes arrive, a job is done. False when nothing will ever. */
+/* Lets one thing happen: a thread runs until it waits, bytes arrive, a job is done. False when nothing will
+ * ever. */
 bool sim_step(void);
 void sim_run_ms(int64_t ms);
 /* Goes on until `done` says so; false when `ms` went by first. */
 bool sim_run_until(bool (*done)(void *arg), void *arg, int64_t ms);
-/* Goes on until nothing is under way but time: no thread has work, no bytes travel, no job is queued. False when `ms`
- * went by first. */
+/* Goes on until nothing is under way but time: no thread has work, no bytes travel, no job is queued. False
+ * when `ms` went by first. */
 bool sim_settle(int64_t ms);
 void sim_wall_jump(int64_t ms); /* sys_wall_ms() only */
 
@@ -64,11 +66,12 @@ void sim_signal(struct sim_host *h, int number); /* comes out of sys_signals_nex
 /* -1 while nobody there has called sys_exit() since it was last up or killed. */
 int sim_exit_status(const struct sim_host *h);
 
-/* These end every thread there where it stands and close every descriptor. Memory that the host's code had allocated
- * is lost, which LeakSanitizer is told to overlook in programs that link libsim.a. */
+/* These end every thread there where it stands and close every descriptor. Memory that the host's code had
+ * allocated is lost, which LeakSanitizer is told to overlook in programs that link libsim.a. */
 /* kill -9: the kernel lives, so its files stay as they are and its peers see their connections closed. */
 void sim_kill(struct sim_host *h);
-/* Loss of power: what was not synced stays in part or not at all, and peers hear nothing. Down until sim_boot(). */
+/* Loss of power: what was not synced stays in part or not at all, and peers hear nothing. Down until
+ * sim_boot(). */
 void sim_crash(struct sim_host *h);
 void sim_boot(struct sim_host *h);
 

@@ -1,4 +1,5 @@
-/* sys_sim.c - the simulated world: time, dice, the scheduler, threads, helpers, processes, the log. See sim.h. */
+/* sys_sim.c - the simulated world: time, dice, the scheduler, threads, helpers, processes, the log. See
+ * sim.h. */
 #include "tests/sim/sys_sim.h"
 
 #include "broker/base/log.h"
@@ -229,7 +230,8 @@ void sys_random(void *bytes, size_t n)
 
 int64_t sim_deadline(int64_t timeout_ns)
 {
-	return timeout_ns < 0 || timeout_ns > INT64_MAX - world.now_ns ? INT64_MAX : world.now_ns + timeout_ns;
+	bool for_ever = timeout_ns < 0 || timeout_ns > INT64_MAX - world.now_ns;
+	return for_ever ? INT64_MAX : world.now_ns + timeout_ns;
 }
 
 /* ---- the scheduler ---- */
@@ -747,7 +749,8 @@ void sys_boot_id(char out[64])
 
 void sys_log_set_level(const char *logger, int level)
 {
-	if (!logger) /* one level for all: a trace that depends on which logger speaks would not help anybody */
+	/* One level for all: a trace that depends on which logger speaks would not help anybody. */
+	if (!logger)
 		world.log_level = level;
 }
 

@@ -102,7 +102,8 @@ void sim_pollers_free(struct sim_host *h);
 /* ---- network (sys_sim_net.c) ---- */
 
 void sim_net_init(void);
-void sim_net_booted(struct sim_host *h); /* those that still hold connections to it may learn that it forgot them */
+/* Those that still hold connections to it may learn that it forgot them. */
+void sim_net_booted(struct sim_host *h);
 
 /* ---- disks (sys_sim_disk.c) ---- */
 
@@ -112,9 +113,11 @@ void sim_disk_crash(struct sim_host *h);
 
 /* ---- the scheduler ---- */
 
-/* As sim_step(), but nothing later than `limit_ns` happens: time then stands at the limit, and false is returned. */
+/* As sim_step(), but nothing later than `limit_ns` happens: time then stands at the limit, and false is
+ * returned. */
 bool sim_step_until(int64_t limit_ns);
-/* The thread that runs gives way until `p` is ready or woken or the time has come. False: the caller is the test. */
+/* The thread that runs gives way until `p` is ready or woken or the time has come. False: the caller is the
+ * test. */
 bool sim_give_way(struct sys_poller *p, int64_t deadline_ns);
 int64_t sim_deadline(int64_t timeout_ns);
 

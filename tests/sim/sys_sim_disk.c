@@ -1,13 +1,13 @@
 /* sys_sim_disk.c - the simulated disks: what is written, and what of it is safe.
  *
- * Each file has its bytes as they are now and as the disk has them; sectors that differ are dirty until a sync. Each
- * directory has its entries likewise, and what changed them is kept as a queue of operations: those of a directory
- * become safe in their order when it is synced, and with them the operations before them that they build on. A rename is
- * one operation, also between two directories.
+ * Each file has its bytes as they are now and as the disk has them; sectors that differ are dirty until a
+ * sync. Each directory has its entries likewise, and what changed them is kept as a queue of operations:
+ * those of a directory become safe in their order when it is synced, and with them the operations before them
+ * that they build on. A rename is one operation, also between two directories.
  *
- * A crash keeps an arbitrary part: of dirty sectors any, of a file that grew any length between, of each directory's
- * operations any first few. Syncing a file does not make the entry safe by which it is found. Real file systems are
- * kinder than this, each in its own way.
+ * A crash keeps an arbitrary part: of dirty sectors any, of a file that grew any length between, of each
+ * directory's operations any first few. Syncing a file does not make the entry safe by which it is found.
+ * Real file systems are kinder than this, each in its own way.
  */
 #include "tests/sim/sys_sim.h"
 
@@ -178,7 +178,11 @@ static struct operation *operation_new(struct sim_disk *d)
 static void change(struct operation *o, struct inode *dir, const char *name, struct inode *inode)
 {
 	must(o->n < 2 && dir->is_dir);
-	o->changes[o->n++] = (struct change){ inode_get(dir), mem_strdup(name), inode ? inode_get(inode) : NULL };
+	o->changes[o->n++] = (struct change){
+		.dir = inode_get(dir),
+		.name = mem_strdup(name),
+		.inode = inode ? inode_get(inode) : NULL,
+	};
 	entry_set(&dir->now_entries, name, inode);
 	dir->mtime_ms = sys_wall_ms();
 	sim_note_bytes(inode ? "enter" : "remove", dir->id, name, strlen(name));
@@ -231,7 +235,8 @@ static void dirs_clear(struct dirs *s)
 	free(s->v);
 }
 
-/* From the newest to the oldest: what touches the directory, and what comes before that in another it touches. */
+/* From the newest to the oldest: what touches the directory, and what comes before that in another it
+ * touches. */
 static void sync_entries(struct sim_disk *d, struct inode *dir)
 {
 	struct dirs wanted = { .n = 0 };

@@ -46,7 +46,8 @@ struct sim_fd *sim_fd_get(int fd, const struct sim_fd_kind *kind)
 
 void sim_fd_close(struct sim_fd *f, bool vanished)
 {
-	must(f->watchers == 0); /* io_unwatch() before sys_close(): the kernel would forgive it, and then mix two up */
+	/* io_unwatch() before sys_close(): the kernel would forgive it, and then mix two up. */
+	must(f->watchers == 0);
 	fds.open[f->number - SIM_FD_FIRST] = NULL;
 	f->kind->close(f, vanished);
 }

@@ -1,9 +1,9 @@
 /* sys_sim_net.c - the simulated network: streams of bytes that are cut anywhere and take their time.
  *
- * A connection has two ends. What one end sends is cut into pieces; each piece arrives at the other end, in order, by an
- * event. An end that closes sends a last piece that says so (FIN), or a reset when bytes were left unread. A piece that
- * arrives at an end that is closed is answered with a reset. One that would arrive at a host without power is lost; one
- * whose way is cut is tried again later.
+ * A connection has two ends. What one end sends is cut into pieces; each piece arrives at the other end, in
+ * order, by an event. An end that closes sends a last piece that says so (FIN), or a reset when bytes were
+ * left unread. A piece that arrives at an end that is closed is answered with a reset. One that would arrive
+ * at a host without power is lost; one whose way is cut is tried again later.
  */
 #include "tests/sim/sys_sim.h"
 
@@ -42,7 +42,6 @@ struct end {
 	struct sim_host *host;
 	struct sys_addr peer;        /* the other's address, as seen from here */
 	struct list queued;          /* END_QUEUED: in listener.queue */
-	struct listener *listener;
 	/* What comes in. */
 	struct list pieces;          /* under way, in order */
 	size_t under_way;            /* their bytes */
@@ -96,6 +95,8 @@ static struct end *other(struct end *e)
 
 /* ---- addresses ---- */
 
+static const uint8_t loopback[4] = { 127, 0, 0, 1 }, every_address[4] = { 0, 0, 0, 0 };
+
 static void addr_set(struct sys_addr *a, const uint8_t raw[4], uint16_t port)
 {
 	*a = (struct sys_addr){ .len = 4, .port = port };
@@ -111,14 +112,14 @@ static bool is_loopback(const struct sys_addr *a)
 /* Numbers, "localhost", or a host's name. */
 static int lookup(const char *host, uint16_t port, struct sys_addr *out)
 {
-	unsigned b[4];
+	uint8_t b[4];
 	char rest;
-	if (sscanf(host, "%3u.%3u.%3u.%3u%c", &b[0], &b[1], &b[2], &b[3], &rest) == 4) {
-		addr_set(out, (uint8_t[]){ (uint8_t)b[0], (uint8_t)b[1], (uint8_t)b[2], (uint8_t)b[3] }, port);
+	if (sscanf(host, "%3hhu.%3hhu.%3hhu.%3hhu%c", &b[0], &b[1], &b[2], &b[3], &rest) == 4) {
+		addr_set(out, b, port);
 		return 0;
 	}
 	if (strcmp(host, "localhost") == 0) {
-		addr_set(out, (uint8_t[]){ 127, 0, 0, 1 }, port);
+		addr_set(out, loopback, port);
 		return 0;
 	}
 	struct sim_host *h;
@@ -203,7 +204,7 @@ int sys_listen(const char *host, uint16_t port, int backlog, struct sys_addr *bo
 	list_push_back(&net.listeners, &l->link);
 	*bound = at;
 	if (at.len == 0)
-		addr_set(bound, (uint8_t[]){ 0, 0, 0, 0 }, at.port);
+		addr_set(bound, every_address, at.port);
 	return sim_fd_new(&l->fd, &listener_kind);
 }
 
@@ -399,8 +400,8 @@ static void listener_close(struct sim_fd *f, bool vanished)
 	free(l);
 }
 
-/* Those that still believe in a connection to a host that lost its power: what they send again, or send now, is
- * answered by one that knows nothing of it. */
+/* Those that still believe in a connection to a host that lost its power: what they send again, or send now,
+ * is answered by one that knows nothing of it. */
 void sim_net_booted(struct sim_host *h)
 {
 	list_for_each(it, &net.conns) {
@@ -435,12 +436,12 @@ static void request_granted(struct sim_event *ev)
 static void enqueue(struct listener *l, struct conn *c)
 {
 	struct end *e = &c->ends[1];
+	struct sim_host *from = c->ends[0].host;
 	e->state = END_QUEUED;
-	e->listener = l;
-	addr_set(&e->peer, is_loopback(&c->to) ? c->to.raw : c->ends[0].host->address, free_port(c->ends[0].host));
+	addr_set(&e->peer, is_loopback(&c->to) ? loopback : from->address, free_port(from));
 	list_push_back(&l->queue, &e->queued);
 	l->queue_n++;
-	sim_plan(&c->request, latency(e->host, c->ends[0].host), request_granted);
+	sim_plan(&c->request, latency(e->host, from), request_granted);
 }
 
 static void request_arrives(struct sim_event *ev)
@@ -527,8 +528,14 @@ static uint32_t end_ready(struct sim_fd *f)
 		return SYS_READABLE | SYS_WRITABLE | SYS_HANGUP;
 	if (e->state == END_CONNECTING)
 		return 0;
-	return (e->unread_n > 0 || e->end_seen ? SYS_READABLE : 0) | (room(e) > 0 || e->end_sent ? SYS_WRITABLE : 0) |
-	       (e->end_seen && e->end_sent ? SYS_HANGUP : 0);
+	uint32_t events = 0;
+	if (e->unread_n > 0 || e->end_seen)
+		events |= SYS_READABLE;
+	if (room(e) > 0 || e->end_sent)
+		events |= SYS_WRITABLE;
+	if (e->end_seen && e->end_sent)
+		events |= SYS_HANGUP;
+	return events;
 }
 
 static const struct sim_fd_kind end_kind = { "socket", end_ready, end_fd_close };

@@ -121,7 +121,11 @@ static void send_burst(struct reactor *here, struct msg *m)
 	for (int k = 0; k < BURST; k++, s->sent++) {
 		for (int to = 0; to < n_cores; to++) {
 			struct item *i = &s->items[to][s->sent];
-			*i = (struct item){ .msg.run = take_item, .from = core_index(here), .number = s->sent };
+			*i = (struct item){
+				.msg.run = take_item,
+				.from = core_index(here),
+				.number = s->sent,
+			};
 			reactor_post(here, cores[to], &i->msg);
 		}
 	}
@@ -233,7 +237,7 @@ static void tick(struct reactor *here, struct timer *t)
 	CU_ASSERT_TRUE(reactor_now_ns(here) >= t->due_ns);
 	CU_ASSERT_TRUE(reactor_now_ns(here) - armed_at_ns >= 3000000);
 	if (++ticks == 1)
-		timer_cancel(here, &tick_timers[1]); /* due in this same turn, perhaps: it must not fire any more */
+		timer_cancel(here, &tick_timers[1]); /* due in this same turn, perhaps: must not fire */
 	else
 		reactor_stop(here);
 }
@@ -284,7 +288,8 @@ static void server_ready(struct reactor *here, struct io *io, uint32_t events)
 		CU_ASSERT_TRUE(n > 0);
 		e->held = n > 0 ? (size_t)n : 0;
 	}
-	struct iovec v[2] = { { e->buffer, e->held / 2 }, { e->buffer + e->held / 2, e->held - e->held / 2 } };
+	size_t half = e->held / 2;
+	struct iovec v[2] = { { e->buffer, half }, { e->buffer + half, e->held - half } };
 	ssize_t n = sys_sendv(io->fd, v, 2, false);
 	if (n > 0) {
 		memmove(e->buffer, e->buffer + n, e->held - (size_t)n);
@@ -382,8 +387,8 @@ static void count_told(struct reactor *here, struct io *io, uint32_t events)
 	told += io == &pair[0].io ? 100 : 1;
 }
 
-/* A message runs before the sockets of its turn: what it unwatches is not told any more, wherever it is in the batch
- * and however many were ready in the turn before. */
+/* A message runs before the sockets of its turn: what it unwatches is not told any more, wherever it is in
+ * the batch and however many were ready in the turn before. */
 static void unwatched_by_a_message_of_the_same_turn(void)
 {
 	struct reactor *r = reactor_new(0, NULL);

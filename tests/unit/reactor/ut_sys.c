@@ -265,7 +265,8 @@ static void every_address(void)
 	sys_poller_free(poller);
 }
 
-/* Without descriptors the waiting connection is taken and closed, not left to make the listener ready for ever. */
+/* Without descriptors the waiting connection is taken and closed, not left to make the listener ready for
+ * ever. */
 static void no_descriptor_left(void)
 {
 	struct rlimit old, few;
@@ -359,8 +360,8 @@ static void a_line_has_kafkas_layout(void)
 	log_warn("kafka.server.KafkaServer", "%s (%d)", "started", 7);
 	sys_log_to(-1);
 	CU_ASSERT_TRUE(read(ends[0], line, sizeof line - 1) > 0);
-	CU_ASSERT_EQUAL(sscanf(line, "[%4d-%2d-%2d %2d:%2d:%2d,%3d] WARN %31[^\n]", &year, &month, &day, &hour, &minute,
-			       &second, &ms, message), 8);
+	CU_ASSERT_EQUAL(sscanf(line, "[%4d-%2d-%2d %2d:%2d:%2d,%3d] WARN %31[^\n]", &year, &month, &day,
+			       &hour, &minute, &second, &ms, message), 8);
 	CU_ASSERT_STRING_EQUAL(message, "started (7) (kafka.server.Kafka");
 	CU_ASSERT_STRING_EQUAL(line + strlen(line) - 27, "(kafka.server.KafkaServer)\n");
 	close(ends[0]);

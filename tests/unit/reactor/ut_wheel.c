@@ -112,8 +112,8 @@ static uint64_t dice(void)
 	return seed;
 }
 
-/* Any number of timers at any distance, some cancelled, time going on by any step: each fires in the first advance at
- * or after its tick, and sleeping until wheel_next_ns() never misses one. */
+/* Any number of timers at any distance, some cancelled, time going on by any step: each fires in the first
+ * advance at or after its tick, and sleeping until wheel_next_ns() never misses one. */
 static void like_a_sorted_list(void)
 {
 	static struct timer t[MANY];
@@ -122,7 +122,8 @@ static void like_a_sorted_list(void)
 	seed = 88172645463325252u;
 	wheel_init(&wheel, now);
 	for (int i = 0; i < MANY; i++) {
-		t[i] = (struct timer){ .due_ns = now + (int64_t)(dice() % (UINT64_C(1) << (20 + dice() % 32))) };
+		uint64_t furthest = UINT64_C(1) << (20 + dice() % 32);
+		t[i] = (struct timer){ .due_ns = now + (int64_t)(dice() % furthest) };
 		wheel_add(&wheel, &t[i]);
 		left++;
 	}
@@ -148,7 +149,7 @@ static void like_a_sorted_list(void)
 			fired++;
 		}
 		for (int i = 0; i < MANY; i++)
-			CU_ASSERT_FALSE(timer_armed(&t[i]) && tick_of(t[i].due_ns) * MS <= now && t[i].due_ns < now - MS);
+			CU_ASSERT_FALSE(timer_armed(&t[i]) && t[i].due_ns < now - MS);
 	}
 	CU_ASSERT_EQUAL(fired, MANY - (MANY + 6) / 7);
 }

@@ -1,4 +1,5 @@
-/* ut_sim.c - the simulated world: the same seed is the same run, streams are whole, a crash keeps what was synced. */
+/* ut_sim.c - the simulated world: the same seed is the same run, streams are whole, a crash keeps what was
+ * synced. */
 #include "broker/reactor/fiber.h"
 #include "tests/sim/sim.h"
 #include "tests/unit/ut.h"
@@ -9,7 +10,11 @@
 
 enum {
 	SEEDS = 200,
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	RUNS = 2,              /* there it is memory that is looked at, and each takes long */
+#else
 	RUNS = 50,             /* of each seed: ten thousand worlds */
+#endif
 	CONNECTIONS = 3,
 	ECHO_BYTES = 3000,
 	WORLDS = 400,          /* where a property is looked for in many */
@@ -124,7 +129,8 @@ static void echo_begin(struct echo *x, uint64_t seed)
 	for (int i = 0; i < 2; i++) {
 		x->cores[i] = sim_reactor(x->a, i, NULL);
 		sim_on(x->a);
-		listeners[i] = (struct end){ .io = { .fd = sys_listen("", 9092, 8, &at), .ready = listener_ready } };
+		int fd = sys_listen("", 9092, 8, &at);
+		listeners[i] = (struct end){ .io = { .fd = fd, .ready = listener_ready } };
 		io_watch(x->cores[i], &listeners[i].io, SYS_READABLE);
 	}
 	x->client = sim_reactor(x->b, 0, NULL);
@@ -415,7 +421,8 @@ static void a_growing_file_has_any_length(void)
 	CU_ASSERT_TRUE(shortest > 0 && longest > 0 && between > 0);
 }
 
-/* A file is replaced by rename. Without a sync of the directory the old or the new one is there, never none. */
+/* A file is replaced by rename. Without a sync of the directory the old or the new one is there, never none.
+ * */
 static void replace_by_rename(uint64_t seed, bool sync, int *old, int *new)
 {
 	disk_world(seed);
@@ -610,7 +617,8 @@ static void a_killed_peer_is_seen(void)
 	wait_ready(left_poller, left_fd, SYS_READABLE, 1000);
 	CU_ASSERT_EQUAL(sys_recv(left_fd, b, sizeof b), 0);
 	CU_ASSERT_EQUAL(send_char(left_fd), 1);
-	CU_ASSERT_TRUE(wait_ready(left_poller, left_fd, 0, 1000) & SYS_HANGUP); /* nobody is there to take it */
+	/* Nobody is there to take it. */
+	CU_ASSERT_TRUE(wait_ready(left_poller, left_fd, 0, 1000) & SYS_HANGUP);
 	CU_ASSERT_EQUAL(send_char(left_fd), -ECONNRESET);
 	CU_ASSERT_EQUAL(send_char(left_fd), -EPIPE);
 	sim_free();
