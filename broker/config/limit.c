@@ -76,7 +76,7 @@ static bool parse_double(struct slice s, double *out)
 	text[s.n] = '\0';
 	const char *bare = text + (text[0] == '-' || text[0] == '+');
 	if (strcmp(bare, "NaN") == 0 || strcmp(bare, "Infinity") == 0) {
-		*out = bare[0] == 'N' ? NAN : text[0] == '-' ? -INFINITY : INFINITY;
+		*out = bare[0] == 'N' ? (double)NAN : text[0] == '-' ? -HUGE_VAL : HUGE_VAL;
 		return true;
 	}
 	bool is_hex = bare[0] == '0' && (bare[1] == 'x' || bare[1] == 'X');

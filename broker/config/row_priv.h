@@ -13,7 +13,7 @@
 	}
 #define AT_LEAST(low)                            \
 	{                                        \
-		LIMIT_RANGE, low, INFINITY, NULL \
+		LIMIT_RANGE, low, HUGE_VAL, NULL \
 	}
 #define BETWEEN(low, high)                   \
 	{                                    \

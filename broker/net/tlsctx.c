@@ -150,7 +150,7 @@ static bool use_trust(SSL_CTX *ssl, const struct tls_config *config, bool server
 
 static bool use_identity(struct tlsctx *t, const struct tls_config *config, bool needed, char error[TLS_ERROR_BYTES])
 {
-	struct tlsstore_identity id = { NULL };
+	struct tlsstore_identity id = { .certificate = NULL };
 	char why[160];
 	if (!tlsstore_identity(config, &id, error))
 		return false;

@@ -237,7 +237,7 @@ static bool identity_of_file(const struct tls_config *c, struct tlsstore_identit
 bool tlsstore_identity(const struct tls_config *c, struct tlsstore_identity *out, char error[TLS_ERROR_BYTES])
 {
 	bool ok = true;
-	*out = (struct tlsstore_identity){ NULL };
+	*out = (struct tlsstore_identity){ .certificate = NULL };
 	ERR_clear_error();
 	if (!known_type("ssl.keystore.type", c->keystore_type, error))
 		return false;
@@ -255,7 +255,7 @@ void tlsstore_identity_free(struct tlsstore_identity *id)
 	EVP_PKEY_free(id->key);
 	X509_free(id->certificate);
 	sk_X509_pop_free(id->chain, X509_free);
-	*id = (struct tlsstore_identity){ NULL };
+	*id = (struct tlsstore_identity){ .certificate = NULL };
 }
 
 static bool trust_of_file(const struct tls_config *c, STACK_OF(X509) **out, char error[TLS_ERROR_BYTES])
