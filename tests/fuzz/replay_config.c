@@ -1,6 +1,7 @@
 /* replay_config.c - fuzz_config without libFuzzer.
  *
  *	replay_config            the golden properties files, damaged in many ways; always the same
+ *	replay_config --seeds DIR    writes these files as inputs for libFuzzer to start from
  *	replay_config FILE...    inputs that libFuzzer kept
  */
 #include "tests/fuzz/fuzz.h"
@@ -59,16 +60,38 @@ static int replay_file(const char *path)
 	return 0;
 }
 
+static const char *const golden_files[] = {
+	"tests/golden/config/full.properties", "tests/golden/config/odd.properties", "etc/server.properties", NULL
+};
+
+static int write_seeds(const char *folder)
+{
+	for (int i = 0; golden_files[i]; i++) {
+		size_t n;
+		char *text = golden_read(golden_files[i], &n);
+		char *path = mem_printf("%s/golden-%d", folder, i);
+		FILE *f = fopen(path, "wb");
+		if (!f || fwrite(text, 1, n, f) != n || fclose(f) != 0) {
+			perror(path);
+			return 1;
+		}
+		free(path);
+		free(text);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "--seeds") == 0)
+		return write_seeds(argv[2]);
 	int status = 0;
 	uint32_t state = 2463534242;
 	for (int i = 1; i < argc; i++)
 		status |= replay_file(argv[i]);
 	if (argc > 1)
 		return status;
-	replay_damaged("tests/golden/config/full.properties", &state);
-	replay_damaged("tests/golden/config/odd.properties", &state);
-	replay_damaged("etc/server.properties", &state);
+	for (int i = 0; golden_files[i]; i++)
+		replay_damaged(golden_files[i], &state);
 	return 0;
 }
