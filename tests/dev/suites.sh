@@ -54,10 +54,10 @@ asan_suite() { # [option of tests/it/run ...]
 	unit_tests build-asan
 }
 
-# What runs on several threads at once: the reactor's room, what stands on it, and brokers of several cores.
+# What runs on several threads at once: the reactor's room.
 tsan_suite() {
 	local programs
-	programs=$(ls tests/unit/reactor/ut_*.c tests/unit/net/ut_*.c | sed 's/\.c$//' | xargs)
+	programs=$(ls tests/unit/reactor/ut_*.c tests/sim/ut_*.c 2> /dev/null | sed 's/\.c$//' | xargs)
 	counted "build-tsan" build build-tsan gcc "--enable-werror --enable-sanitize=thread" || return 0
 	unit_tests build-tsan check_PROGRAMS="$programs" TESTS="$programs"
 }
