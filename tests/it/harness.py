@@ -129,7 +129,7 @@ class Broker:
         self.log = os.path.join(self.folder, "log")
         self.port = cluster.env.ports.take()
         self.tls_port = cluster.env.ports.take()
-        self.process = None
+        self.process, self.prefix = None, []
         os.makedirs(self.folder, exist_ok=True)
         self.config = {
             "broker.id": number, "zookeeper.connect": cluster.zk_connect, "log.dirs": self.data,
@@ -153,8 +153,8 @@ class Broker:
     def words(self):
         file = write_properties(os.path.join(self.folder, "server.properties"), self.config)
         if self.target == "kafka":
-            return [java.PEER, "kafka", java.KAFKA, file]
-        return [self.cluster.env.binary, file]
+            return self.prefix + [java.PEER, "kafka", java.KAFKA, file]
+        return self.prefix + [self.cluster.env.binary, file]
 
     def launch(self):
         """Starts the process and waits for nothing."""
