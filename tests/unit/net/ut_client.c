@@ -205,21 +205,28 @@ static void nobody_there(void)
 	ut_fini(&u);
 }
 
-/* A peer that takes the connection and says nothing. */
+/* A peer that takes the connection and says nothing: nobody accepts. */
 static void deadline_of_connecting(void)
 {
 	struct ut_net u;
 	struct peer p;
 	char error[TLS_ERROR_BYTES];
 	struct tls_config tls = { .keystore_type = "PEM" };
+	struct sockaddr_in silent = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t bytes = sizeof silent;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	must(bind(fd, (struct sockaddr *)&silent, bytes) == 0 && listen(fd, 1) == 0);
+	must(getsockname(fd, (struct sockaddr *)&silent, &bytes) == 0);
 	ut_init(&u, 1);
 	ut_open(&u);
 	struct client_config config = config_to(&u, &p);
+	config.port = ntohs(silent.sin_port);
 	config.tls = tlsctx_client(&tls, error);
 	config.connect_ms = 50;
 	client_open(net_lane(u.net, 0), &config);
 	UNTIL(&u, p.closed);
 	CU_ASSERT(p.opened == 0 && p.error == -ETIMEDOUT);
+	close(fd);
 	tlsctx_put(config.tls);
 	ut_close(&u);
 	ut_fini(&u);

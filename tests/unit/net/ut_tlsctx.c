@@ -244,11 +244,12 @@ static void watch(void)
 	tls_watch_look(&w, r, false);
 	turn_until_looked(r, &w);
 	CU_ASSERT_PTR_NOT_EQUAL(w.now, first);
-	first = w.now;
+	first = tlsctx_get(w.now); /* kept, so that no other can lie at its address */
 	tls_watch_look(&w, r, true);
 	tls_watch_look(&w, r, true);
 	turn_until_looked(r, &w);
 	CU_ASSERT_PTR_NOT_EQUAL(w.now, first); /* asked for, it does without a change */
+	tlsctx_put(first);
 	sys_helpers_stop(helpers);
 	tls_watch_fini(&w);
 	reactor_free(r);
