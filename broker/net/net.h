@@ -1,7 +1,8 @@
 /* net.h - the net object: listeners, limits on connections, and the part of it that each core owns.
  *
- * One core is the door (ADR 0030): it owns the listening sockets and every count that a limit is about, accepts, and
- * hands each connection to the core that has the fewest. A connection stays there and tells the door when it is gone.
+ * One core is the door (doc/adr/0003-one-door.md): it owns the listening sockets and every count that a limit
+ * is about, accepts, and hands each connection to the core that has the fewest. A connection stays there and
+ * tells the door when it is gone.
  */
 #ifndef SAMSA_NET_NET_H
 #define SAMSA_NET_NET_H
@@ -19,16 +20,19 @@ enum {
 	NET_TLS_POLL_MS = 5 * 1000,       /* how often key and trust stores are looked at */
 };
 
-/* What is the same for a listener for as long as the broker runs. All text is borrowed for the net object's life. */
+/* What is the same for a listener for as long as the broker runs. All text is borrowed for the net object's
+ * life. */
 struct net_listener {
 	const char *name;            /* "INTERNAL" */
 	const char *host;            /* "" is every address */
 	uint16_t port;               /* 0: any; net_listener_address() tells which */
 	bool sasl;                   /* starts at the before-authentication frame limit */
-	bool inter_broker;           /* protected: not refused by max.connections when there are other listeners */
+	/* protected: not refused by max.connections when there are other listeners */
+	bool inter_broker;
 	const struct tls_config *tls; /* NULL: plain */
 	int64_t max_connections;     /* listener.name.X.max.connections; -1: no limit */
-	int64_t max_creation_rate;   /* listener.name.X.max.connection.creation.rate, a second; -1: no limit */
+	/* listener.name.X.max.connection.creation.rate, a second; -1: no limit */
+	int64_t max_creation_rate;
 	int64_t idle_ms;             /* connections.max.idle.ms; -1: never */
 	void *user;                  /* the upper room's */
 };
@@ -42,24 +46,27 @@ struct net_config {
 	const struct net_listener *listeners;
 	int n_listeners;
 	int backlog;                  /* socket.listen.backlog.size */
-	int send_buffer_bytes;        /* socket.send.buffer.bytes; -1: the kernel's own sizing, the best when not set */
+	/* socket.send.buffer.bytes; -1: the kernel's own sizing, the best when not set */
+	int send_buffer_bytes;
 	int receive_buffer_bytes;     /* socket.receive.buffer.bytes; -1 likewise */
 	uint32_t frame_max_bytes;     /* socket.request.max.bytes */
 	uint32_t frame_max_before_auth_bytes;
-	int64_t frames_max_bytes;     /* queued.max.request.bytes of one core; -1: LANE_FRAMES_DEFAULT_BYTES */
+	/* queued.max.request.bytes of one core; -1: LANE_FRAMES_DEFAULT_BYTES */
+	int64_t frames_max_bytes;
 	int64_t max_connections;      /* max.connections; -1: no limit */
 	int64_t max_creation_rate;    /* max.connection.creation.rate; -1: no limit */
 	int64_t max_per_ip;           /* max.connections.per.ip; -1: no limit */
 	const struct net_ip_limit *ip_limits; /* max.connections.per.ip.overrides */
 	int n_ip_limits;
-	int64_t handshake_ms;         /* from accept to the end of the TLS handshake; 0: NET_HANDSHAKE_DEFAULT_MS */
+	/* from accept to the end of the TLS handshake; 0: NET_HANDSHAKE_DEFAULT_MS */
+	int64_t handshake_ms;
 	const struct conn_events *events;
 };
 
 struct net;
 
-/* Makes contexts, binds the listening sockets. May block (DNS, files): at start. NULL, and one line in `error`. The
- * door is cores[0]. `cores` must outlive the net object. */
+/* Makes contexts, binds the listening sockets. May block (DNS, files): at start. NULL, and one line in
+ * `error`. The door is cores[0]. `cores` must outlive the net object. */
 struct net *net_new(const struct net_config *config, struct reactor **cores, int n_cores,
 		    char error[TLS_ERROR_BYTES]);
 /* Where listener `i` is bound. */
@@ -68,7 +75,8 @@ const struct sys_addr *net_listener_address(const struct net *net, int i);
 struct lane *net_lane(const struct net *net, int core);
 /* Starts to accept. `from` is the caller's reactor. */
 void net_open(struct net *net, struct reactor *from);
-/* Stops accepting, ends idle connections and lets the others finish what is in flight; then posts `done` to `from`. */
+/* Stops accepting, ends idle connections and lets the others finish what is in flight; then posts `done` to
+ * `from`. */
 void net_close(struct net *net, struct reactor *from, struct msg *done);
 /* After net_close(), once: ends what it still waits for. */
 void net_close_now(struct net *net, struct reactor *from);
@@ -77,7 +85,8 @@ void net_reload(struct net *net, struct reactor *from);
 /* After `done` of net_close(), when the reactors and helpers no longer run; or when it was never opened. */
 void net_free(struct net *net);
 
-/* Counted by each core, one writer; any thread may read. What the door counts (accepted, refused) is core 0's. */
+/* Counted by each core, one writer; any thread may read. What the door counts (accepted, refused) is core
+ * 0's. */
 struct net_counters {
 	uint64_t connections;  /* open now */
 	uint64_t accepted, closed, refused;
