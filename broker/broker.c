@@ -1,10 +1,10 @@
 /* broker.c - see broker.h. The table of contents: what comes up, in which order, and goes down in the other.
  *
- *	log directories locked -> ZooKeeper session -> roots, cluster id, broker id -> logs loaded -> sockets bound
- *	-> registered -> controller -> serving
+ *	log directories locked -> ZooKeeper session -> roots, cluster id, broker id -> logs loaded
+ *	-> sockets bound -> registered -> controller -> serving
  *
- * The order is that of 3.9 (contract: coordination, section 1), but that the directories come first, because they hold
- * the session that a killed broker has left behind.
+ * The order is that of 3.9 (contract: coordination, section 1), but that the directories come first, because
+ * they hold the session that a killed broker has left behind.
  */
 #include "broker/broker.h"
 
@@ -54,8 +54,9 @@ static void publish(void *arg, int core, struct metadata *meta)
 static int unreachable(struct broker *b, int32_t broker)
 {
 	if (log_limited(&b->unreachable_said, sys_mono_ns() / 1000000, UNREACHABLE_SAY_MS))
-		log_error("kafka.controller.ControllerChannelManager", "Broker %d is registered, but this controller "
-			  "serves clusters of one broker only: it is not told what it leads.", broker);
+		log_error("kafka.controller.ControllerChannelManager", "Broker %d is registered, but this "
+			  "controller serves clusters of one broker only: it is not told what it leads.",
+			  broker);
 	return -EHOSTUNREACH;
 }
 
@@ -76,7 +77,8 @@ static int to_update_metadata(void *arg, int32_t broker, const struct update_met
 		return unreachable(b, broker);
 	enum kerr error = manager_update_metadata(b->manager, req);
 	if (error)
-		log_warn(LOGGER, "UpdateMetadata of this broker's own controller was refused: %s.", kerr_name(error));
+		log_warn(LOGGER, "UpdateMetadata of this broker's own controller was refused: %s.",
+			 kerr_name(error));
 	return 0;
 }
 
@@ -116,7 +118,8 @@ static void identify_logdirs(void *arg)
 	b->error = logdirs_identify(b->logdirs, b->id, b->cluster_id, b->why);
 }
 
-static bool offload_or_say(struct broker *b, void (*work)(void *arg), const char *reason, bool (*fine)(struct broker *b))
+static bool offload_or_say(struct broker *b, void (*work)(void *arg), const char *reason,
+			   bool (*fine)(struct broker *b))
 {
 	fiber_offload(b->control, work, b, reason);
 	if (!fine(b))
@@ -160,7 +163,8 @@ static bool up_identity(struct broker *b)
 static bool up_replicas(struct broker *b)
 {
 	struct manager_config config = {
-		.control = b->control, .reactors = b->reactors, .replicas = b->replicas, .n_cores = b->n_cores,
+		.control = b->control, .reactors = b->reactors, .replicas = b->replicas,
+		.n_cores = b->n_cores,
 		.config = b->config, .zkc = b->zkc, .logdirs = b->logdirs, .broker_id = b->id,
 		.all_failed = all_logs_failed, .arg = b,
 	};
@@ -188,13 +192,15 @@ static bool up_registration(struct broker *b)
 {
 	enum zk_err err = broker_register(b);
 	if (err != ZK_OK)
-		log_fatal(LOGGER, "[KafkaServer id=%d] This broker cannot be registered: %s.", b->id, zk_err_text(err));
+		log_fatal(LOGGER, "[KafkaServer id=%d] This broker cannot be registered: %s.", b->id,
+			  zk_err_text(err));
 	return err == ZK_OK;
 }
 
 static bool up_controller(struct broker *b)
 {
-	struct controller_ports ports = { b, to_leader_and_isr, to_update_metadata, to_stop_replica, to_register };
+	struct controller_ports ports = { b, to_leader_and_isr, to_update_metadata, to_stop_replica,
+					  to_register };
 	b->controller = controller_new(b->control, b->zkc, b->config, b->id, &ports);
 	b->producer_ids = producer_ids_new(b->control, b->zkc, b->id);
 	b->api.controller = b->controller;
@@ -213,7 +219,8 @@ static bool up_serving(struct broker *b)
 	net_open(b->net, b->control);
 	b->net_up = true;
 	broker_set_state(b, BROKER_RUNNING);
-	log_info("org.apache.kafka.common.utils.AppInfoParser", "Kafka version: 3.9 (Samsa " PACKAGE_VERSION ")");
+	log_info("org.apache.kafka.common.utils.AppInfoParser", "Kafka version: 3.9 "
+		 "(Samsa " PACKAGE_VERSION ")");
 	log_info(LOGGER, "[KafkaServer id=%d] started", b->id);
 	return true;
 }

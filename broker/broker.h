@@ -1,7 +1,8 @@
 /* broker.h - the broker as one object: its rooms, brought up in order and down in reverse.
  *
- * broker_new() makes reactors and helpers; broker_start() runs the start sequence in a fiber of the control reactor;
- * broker_stop() the end. Several brokers may live in one process, over the real seam or a simulated one.
+ * broker_new() makes reactors and helpers; broker_start() runs the start sequence in a fiber of the control
+ * reactor; broker_stop() the end. Several brokers may live in one process, over the real seam or a simulated
+ * one.
  */
 #ifndef SAMSA_BROKER_H
 #define SAMSA_BROKER_H
@@ -31,8 +32,8 @@ struct reactor *broker_control(struct broker *b);
 struct reactor *broker_core(struct broker *b, int core);
 int broker_cores(const struct broker *b);
 
-/* Begins the start sequence on the control reactor. `ended` is called there when the broker has stopped, with the exit
- * status: 0 after broker_stop(), 1 when it could not start or go on. */
+/* Begins the start sequence on the control reactor. `ended` is called there when the broker has stopped, with
+ * the exit status: 0 after broker_stop(), 1 when it could not start or go on. */
 void broker_start(struct broker *b, void (*ended)(void *arg, int status), void *arg);
 /* Control reactor: ends in order; called again, it waits for less. */
 void broker_stop(struct broker *b);

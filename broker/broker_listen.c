@@ -4,6 +4,7 @@
 #include "broker/base/log.h"
 #include "broker/base/must.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { FRAME_BEFORE_AUTH_BYTES = 512 * 1024 }; /* sasl.server.max.receive.size's default */
@@ -15,12 +16,9 @@ static const char *joined(const struct config_list *list)
 	size_t n = 1;
 	for (uint32_t i = 0; i < list->n; i++)
 		n += strlen(list->v[i]) + 1;
-	char *text = mem_zalloc(n);
-	for (uint32_t i = 0; i < list->n; i++) {
-		if (i > 0)
-			strcat(text, ",");
-		strcat(text, list->v[i]);
-	}
+	char *text = mem_zalloc(n), *end = text;
+	for (uint32_t i = 0; i < list->n; i++)
+		end += snprintf(end, n - (size_t)(end - text), "%s%s", i > 0 ? "," : "", list->v[i]);
 	return text;
 }
 
@@ -67,7 +65,8 @@ static void make_listener(struct broker *b, uint32_t i)
 		.host = l->host ? l->host : "",
 		.port = l->port,
 		.sasl = listener_is_sasl(l),
-		.inter_broker = b->config->inter_broker && strcmp(l->name, b->config->inter_broker->name) == 0,
+		.inter_broker = b->config->inter_broker &&
+			strcmp(l->name, b->config->inter_broker->name) == 0,
 		.max_connections = limit_of(l, CK_max_connections, l->config->max_connections),
 		.max_creation_rate = limit_of(l, CK_max_connection_creation_rate,
 					      l->config->max_connection_creation_rate),
@@ -96,7 +95,8 @@ void broker_bind(void *arg)
 		.listeners = b->listeners,
 		.n_listeners = (int)n,
 		.backlog = c->socket_listen_backlog_size,
-		.send_buffer_bytes = config_is_set(c, CK_socket_send_buffer_bytes) ? c->socket_send_buffer_bytes : -1,
+		.send_buffer_bytes = config_is_set(c, CK_socket_send_buffer_bytes)
+			? c->socket_send_buffer_bytes : -1,
 		.receive_buffer_bytes = config_is_set(c, CK_socket_receive_buffer_bytes)
 						? c->socket_receive_buffer_bytes : -1,
 		.frame_max_bytes = (uint32_t)c->socket_request_max_bytes,

@@ -1,5 +1,5 @@
-/* broker_zk.c - what a broker itself has to do with ZooKeeper: its session, the roots, who it is, its registration, and
- * the changes of configs. Facts: contract zk_schema sections 2, 3 and 4.1. */
+/* broker_zk.c - what a broker itself has to do with ZooKeeper: its session, the roots, who it is, its
+ * registration, and the changes of configs. Facts: contract zk_schema sections 2, 3 and 4.1. */
 #include "broker/broker_priv.h"
 
 #include "broker/base/log.h"
@@ -64,8 +64,8 @@ static void save_fiber(void *arg)
 	if (s->b->logdirs && !s->b->going_down)
 		fiber_offload(s->b->control, save_work, s, "ZooKeeper session");
 	if (s->error)
-		log_warn(LOGGER, "The ZooKeeper session could not be saved (%s): a start right after a kill will wait for "
-			 "its end.", strerror(-s->error));
+		log_warn(LOGGER, "The ZooKeeper session could not be saved (%s): a start right after a kill "
+			 "will wait for its end.", strerror(-s->error));
 	free(s->text);
 	free(s);
 }
@@ -109,7 +109,8 @@ bool broker_open_zookeeper(struct broker *b)
 
 /* ---- roots ---- */
 
-/* A KRaft controller that is moving this cluster away from ZooKeeper must not find a broker that does not know. */
+/* A KRaft controller that is moving this cluster away from ZooKeeper must not find a broker that does not
+ * know. */
 static bool migration_is_over(struct broker *b)
 {
 	struct zk_req req;
@@ -129,8 +130,9 @@ static bool migration_is_over(struct broker *b)
 	zk_req_fini(&controller);
 	arena_free(&arena);
 	if (moving && kraft)
-		log_fatal(LOGGER, "KRaft controller %d is migrating this cluster away from ZooKeeper (/migration): this "
-			  "broker would not take part. Finish or roll back the migration first.", m.kraft_controller);
+		log_fatal(LOGGER, "KRaft controller %d is migrating this cluster away from ZooKeeper "
+			  "(/migration): this broker would not take part. Finish or roll back the migration "
+			  "first.", m.kraft_controller);
 	return !(moving && kraft);
 }
 
@@ -181,7 +183,8 @@ bool broker_find_cluster_id(struct broker *b)
 		while (!uuid_from_random(&id, random));
 		struct uuid_text text = uuid_format(&id);
 		arena_init(&arena, ZK_ARENA_BYTES);
-		err = zkc_create(b->zkc, znode_path(ZNODE_CLUSTER_ID), znode_cluster_id_encode(&arena, text.s));
+		err = zkc_create(b->zkc, znode_path(ZNODE_CLUSTER_ID),
+				 znode_cluster_id_encode(&arena, text.s));
 		arena_free(&arena);
 		if (err == ZK_OK || err == ZK_NODEEXISTS)
 			err = read_cluster_id(b);
@@ -209,9 +212,10 @@ bool broker_find_id(struct broker *b)
 {
 	int32_t given = b->config->broker_id;
 	if (given >= 0 && b->logdirs->broker_id >= 0 && given != b->logdirs->broker_id) {
-		log_fatal(LOGGER, "Configured broker.id %d doesn't match stored broker.id %d in meta.properties. If you moved "
-			  "your data, make sure your configured broker.id matches. If you intend to create a new broker, you "
-			  "should remove all data in your data directories (log.dirs).", given, b->logdirs->broker_id);
+		log_fatal(LOGGER, "Configured broker.id %d doesn't match stored broker.id %d in "
+			  "meta.properties. If you moved your data, make sure your configured broker.id "
+			  "matches. If you intend to create a new broker, you should remove all data in your "
+			  "data directories (log.dirs).", given, b->logdirs->broker_id);
 		return false;
 	}
 	b->id = given >= 0 ? given : b->logdirs->broker_id;
@@ -229,7 +233,8 @@ static struct slice describe_self(struct broker *b, struct arena *arena)
 {
 	const struct listeners *at = &b->config->advertising;
 	struct znode_broker z = {
-		.version = b->config->ibp >= IBP_2_7_IV0 ? ZNODE_BROKER_VERSION : ZNODE_BROKER_VERSION_IBP_0_10_0,
+		.version = b->config->ibp >= IBP_2_7_IV0 ? ZNODE_BROKER_VERSION
+			: ZNODE_BROKER_VERSION_IBP_0_10_0,
 		.jmx_port = -1,
 		.timestamp_ms = sys_wall_ms(),
 		.rack = b->config->broker_rack,
@@ -245,8 +250,8 @@ static struct slice describe_self(struct broker *b, struct arena *arena)
 		for (int k = 0; port == 0 && k < (int)b->config->listening.n; k++)
 			if (strcmp(b->config->listening.v[k].name, l->name) == 0)
 				port = net_listener_address(b->net, k)->port;
-		z.endpoints[z.n_endpoints++] = (struct znode_endpoint){ l->name, listener_protocol_name(l->protocol),
-									l->host ? l->host : hostname, port };
+		z.endpoints[z.n_endpoints++] = (struct znode_endpoint){ l->name,
+			listener_protocol_name(l->protocol), l->host ? l->host : hostname, port };
 	}
 	return znode_broker_encode(arena, &z);
 }
@@ -258,7 +263,8 @@ static enum zk_err register_once(struct broker *b, int64_t *owner)
 	struct zk_req req, read;
 	struct znode_path path = znode_broker_path(b->id);
 	arena_init(&arena, ZK_ARENA_BYTES);
-	struct zk_op ops[] = { zk_op_create(path.s, SLICE_NULL, ZK_EPHEMERAL), zk_op_set(path.s, describe_self(b, &arena), 0) };
+	struct zk_op ops[] = { zk_op_create(path.s, SLICE_NULL, ZK_EPHEMERAL),
+			       zk_op_set(path.s, describe_self(b, &arena), 0) };
 	zk_req_multi(&req, ops, countof(ops));
 	enum zk_err err = zkc_call(b->zkc, &req);
 	if (err == ZK_OK || err == ZK_NODEEXISTS) {
@@ -268,8 +274,9 @@ static enum zk_err register_once(struct broker *b, int64_t *owner)
 		if (read_err == ZK_OK && *owner == zkc_session(b->zkc)->id) {
 			err = ZK_OK; /* ours: also when the answer to the multi was lost */
 			manager_set_broker_epoch(b->manager, read.stat.czxid);
-			log_info(ZK_LOGGER, "Registered broker %d at path %s with addresses: %s, czxid (broker epoch): %lld",
-				 b->id, path.s, listener_text(&arena, &b->config->advertising.v[0]),
+			log_info(ZK_LOGGER, "Registered broker %d at path %s with addresses: %s, czxid "
+				 "(broker epoch): %lld", b->id, path.s,
+				 listener_text(&arena, &b->config->advertising.v[0]),
 				 (long long)read.stat.czxid);
 		}
 		zk_req_fini(&read);
@@ -279,7 +286,8 @@ static enum zk_err register_once(struct broker *b, int64_t *owner)
 	return err;
 }
 
-/* Another session's registration is waited for as long as a dead one could last; then a living broker has this id. */
+/* Another session's registration is waited for as long as a dead one could last; then a living broker has
+ * this id. */
 enum zk_err broker_register(struct broker *b)
 {
 	int64_t owner = 0, waited_ms = 0;
@@ -288,12 +296,15 @@ enum zk_err broker_register(struct broker *b)
 		if (err != ZK_NODEEXISTS)
 			return err;
 		if (waited_ms == 0)
-			log_warn(ZK_LOGGER, "Error while creating ephemeral at /brokers/ids/%d, node already exists and owner "
-				 "'0x%llx' does not match current session '0x%llx'; waiting for it to go.", b->id,
-				 (unsigned long long)owner, (unsigned long long)zkc_session(b->zkc)->id);
-		if (waited_ms > b->config->zookeeper_session_timeout_ms + REGISTER_AGAIN_MS || b->stop_asked) {
-			log_fatal(ZK_LOGGER, "Another broker with broker.id %d is alive (session 0x%llx): each broker of a cluster "
-				  "needs an id of its own.", b->id, (unsigned long long)owner);
+			log_warn(ZK_LOGGER, "Error while creating ephemeral at /brokers/ids/%d, node already "
+				 "exists and owner '0x%llx' does not match current session '0x%llx'; waiting "
+				 "for it to go.", b->id, (unsigned long long)owner,
+				 (unsigned long long)zkc_session(b->zkc)->id);
+		if (waited_ms > b->config->zookeeper_session_timeout_ms + REGISTER_AGAIN_MS ||
+		    b->stop_asked) {
+			log_fatal(ZK_LOGGER, "Another broker with broker.id %d is alive (session 0x%llx): "
+				  "each broker of a cluster needs an id of its own.", b->id,
+				  (unsigned long long)owner);
 			return ZK_NODEEXISTS;
 		}
 		fiber_sleep(b->control, REGISTER_AGAIN_MS);
@@ -311,7 +322,8 @@ struct config_watch {
 	bool running, again, stopping;
 };
 
-/* What one notification names: a topic's settings are read anew. Other entities have no effect in this build. */
+/* What one notification names: a topic's settings are read anew. Other entities have no effect in this
+ * build. */
 static void act_on(struct config_watch *w, const char *child, struct arena *arena)
 {
 	struct zk_req req;
@@ -394,7 +406,8 @@ void broker_watch_configs(struct broker *b)
 	struct config_watch *w = mem_zalloc(sizeof *w);
 	w->b = b;
 	w->done = -1;
-	w->zkc = (struct zkc_watch){ .path = znode_path(ZNODE_CONFIG_CHANGES), .children = true, .changed = changed };
+	w->zkc = (struct zkc_watch){ .path = znode_path(ZNODE_CONFIG_CHANGES), .children = true,
+				     .changed = changed };
 	w->session.on_session = on_session;
 	zkc_watch(b->zkc, &w->zkc);
 	zkc_listen(b->zkc, &w->session);

@@ -51,14 +51,15 @@ static void banner(const struct config *c, int cores)
 {
 	struct arena arena;
 	arena_init(&arena, 1 << 20);
-	log_info("kafka.Kafka", "Samsa " PACKAGE_VERSION ", a Kafka 3.9 broker beside ZooKeeper (inter.broker.protocol.version %s)",
-		 c->inter_broker_protocol_version);
+	log_info("kafka.Kafka", "Samsa " PACKAGE_VERSION ", a Kafka 3.9 broker beside ZooKeeper "
+		 "(inter.broker.protocol.version %s)", c->inter_broker_protocol_version);
 	log_info("kafka.Kafka", "  broker.id %d, ZooKeeper %s", c->broker_id, c->zookeeper_connect);
 	for (uint32_t i = 0; i < c->listening.n; i++)
 		log_info("kafka.Kafka", "  listens on %s", listener_text(&arena, &c->listening.v[i]));
 	for (uint32_t i = 0; i < c->data_dirs.n; i++)
 		log_info("kafka.Kafka", "  keeps its logs in %s", c->data_dirs.v[i]);
-	log_info("kafka.Kafka", "  %d data cores, frames of at most %d bytes", cores, c->socket_request_max_bytes);
+	log_info("kafka.Kafka", "  %d data cores, frames of at most %d bytes", cores,
+		 c->socket_request_max_bytes);
 	arena_free(&arena);
 }
 

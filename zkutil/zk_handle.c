@@ -153,10 +153,11 @@ static void watcher(zhandle_t *handle, int type, int state, const char *path, vo
 	if (type == ZOO_SESSION_EVENT) {
 		session_changed(zk, handle, state);
 	} else if (change_of(type, &change)) {
-		struct change_event *e = mem_zalloc(sizeof *e + strlen(path) + 1);
+		size_t n = strlen(path) + 1;
+		struct change_event *e = mem_zalloc(sizeof *e + n);
 		e->event.run = deliver_change;
 		e->change = change;
-		strcpy(e->path, path);
+		memcpy(e->path, path, n);
 		zk->config.post(zk->config.ctx, &e->event);
 	}
 }

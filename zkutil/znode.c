@@ -105,7 +105,8 @@ static char *read_host(char *host)
 		host[n - 1] = 0;
 		host++;
 	}
-	return host[strspn(host, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-%._:")] ? NULL : host;
+	return host[strspn(host, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-%._:")]
+		? NULL : host;
 }
 
 /* "NAME://host:port", as kafka.network.SocketServerConfigs reads it: the name in upper case, brackets

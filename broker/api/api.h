@@ -1,12 +1,13 @@
-/* api.h - what the API room stands on: the broker as its handlers see it, one core's part of it, and a request.
+/* api.h - what the API room stands on: the broker as its handlers see it, one core's part of it, and a
+ * request.
  *
- * A request lives on the core that accepted its connection. Its handler runs there, asks home cores or the control
- * reactor by messages embedded in the request, and answers once:
+ * A request lives on the core that accepted its connection. Its handler runs there, asks home cores or the
+ * control reactor by messages embedded in the request, and answers once:
  *
  *	on_frame -> request_new -> row->handle(req) -> ... -> response_begin, X_encode, response_send
  *
- * Handlers of the control plane (creating topics, ids, coordinators) run in a fiber of the control reactor; the answer
- * is encoded there and sent by the core.
+ * Handlers of the control plane (creating topics, ids, coordinators) run in a fiber of the control reactor;
+ * the answer is encoded there and sent by the core.
  */
 #ifndef SAMSA_API_API_H
 #define SAMSA_API_API_H
@@ -25,7 +26,8 @@
 #include "broker/replica/partition.h"
 
 enum {
-	REQUEST_ARENA_BYTES = 64 * 1024 * 1024, /* what one request may ask for while it is decoded and answered */
+	/* what one request may ask for while it is decoded and answered */
+	REQUEST_ARENA_BYTES = 64 * 1024 * 1024,
 	RESPONSE_MAX_BYTES = 256 * 1024 * 1024, /* of encoded bytes, records aside */
 	REQUESTS_SPARE = 256,                   /* kept by each core for reuse */
 	API_KEYS = 96,                          /* a key is smaller */
@@ -114,7 +116,8 @@ uint32_t api_random(struct api_core *core);
 bool request_decode_ok(struct request *req, int decode_error);
 /* Writes frame length and header; the caller encodes the body into what it returns. */
 struct kenc *response_begin(struct request *req);
-/* Sends what was encoded. The request is over when its connection has no more use for it; do not touch it again. */
+/* Sends what was encoded. The request is over when its connection has no more use for it; do not touch it
+ * again. */
 void response_send(struct request *req);
 /* acks=0: no answer. */
 void response_none(struct request *req);

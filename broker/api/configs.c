@@ -16,13 +16,15 @@ enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
 static int8_t type_code(enum config_type type)
 {
 	static const int8_t codes[] = {
-		[CONFIG_BOOLEAN] = 1, [CONFIG_STRING] = 2, [CONFIG_INT] = 3,   [CONFIG_SHORT] = 4,    [CONFIG_LONG] = 5,
-		[CONFIG_DOUBLE] = 6,  [CONFIG_LIST] = 7,   [CONFIG_CLASS] = 8, [CONFIG_PASSWORD] = 9,
+		[CONFIG_BOOLEAN] = 1, [CONFIG_STRING] = 2, [CONFIG_INT] = 3,
+		[CONFIG_SHORT] = 4,   [CONFIG_LONG] = 5,   [CONFIG_DOUBLE] = 6,
+		[CONFIG_LIST] = 7,    [CONFIG_CLASS] = 8,  [CONFIG_PASSWORD] = 9,
 	};
 	return codes[type];
 }
 
-static bool fill_synonyms(struct request *req, const struct describe_entry *e, struct describe_configs_response_config *out)
+static bool fill_synonyms(struct request *req, const struct describe_entry *e,
+			  struct describe_configs_response_config *out)
 {
 	out->synonyms = arena_array(&req->arena, e->n_synonyms, sizeof *out->synonyms);
 	for (uint32_t i = 0; out->synonyms && i < e->n_synonyms; i++)
@@ -32,8 +34,8 @@ static bool fill_synonyms(struct request *req, const struct describe_entry *e, s
 	return out->synonyms != NULL;
 }
 
-static enum kerr fill(struct request *req, const struct describe_configs_request *msg, const struct describe_result *all,
-		      struct describe_configs_response_result *out)
+static enum kerr fill(struct request *req, const struct describe_configs_request *msg,
+		      const struct describe_result *all, struct describe_configs_response_result *out)
 {
 	out->configs = arena_array(&req->arena, all->n, sizeof *out->configs);
 	if (!out->configs)
@@ -58,8 +60,9 @@ static enum kerr fill(struct request *req, const struct describe_configs_request
 	return KERR_NONE;
 }
 
-static enum kerr describe_one_topic(struct request *req, struct slice name, const struct describe_wanted *wanted,
-				    struct describe_result *all, const char **why)
+static enum kerr describe_one_topic(struct request *req, struct slice name,
+				    const struct describe_wanted *wanted, struct describe_result *all,
+				    const char **why)
 {
 	struct api *api = req->core->api;
 	struct config_setting *own;
@@ -77,8 +80,9 @@ static enum kerr describe_one_topic(struct request *req, struct slice name, cons
 	return error;
 }
 
-static enum kerr describe_one_broker(struct request *req, struct slice name, const struct describe_wanted *wanted,
-				     struct describe_result *all, const char **why)
+static enum kerr describe_one_broker(struct request *req, struct slice name,
+				     const struct describe_wanted *wanted, struct describe_result *all,
+				     const char **why)
 {
 	struct api *api = req->core->api;
 	int error;
@@ -87,8 +91,8 @@ static enum kerr describe_one_broker(struct request *req, struct slice name, con
 		return error ? KERR_UNKNOWN_SERVER_ERROR : KERR_NONE;
 	}
 	if (!slice_is(name, arena_printf(&req->arena, "%d", api->broker_id))) {
-		*why = arena_printf(&req->arena, "Unexpected broker id, expected %d or empty string, but received %.*s",
-				    api->broker_id, SLICE_ARGS(name));
+		*why = arena_printf(&req->arena, "Unexpected broker id, expected %d or empty string, but "
+				    "received %.*s", api->broker_id, SLICE_ARGS(name));
 		return KERR_INVALID_REQUEST;
 	}
 	error = describe_broker(&req->arena, api->config, NULL, wanted, all);

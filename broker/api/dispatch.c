@@ -145,8 +145,8 @@ static void refuse_here(struct request *req)
 	const char *why = req->refused_why;
 	char id[CONN_ID_BYTES];
 	if (log_limited(limit, reactor_now_ns(c->reactor) / 1000000, BAD_FRAME_SAY_MS))
-		log_warn(LOGGER, "Closing connection %s: %s (api key %d, version %d, client id %s; %llu more unsaid).",
-			 conn_id(req->conn, id), why, req->row ? req->row->key : -1, req->version,
+		log_warn(LOGGER, "Closing connection %s: %s (api key %d, version %d, client id %s; %llu more "
+			 "unsaid).", conn_id(req->conn, id), why, req->row ? req->row->key : -1, req->version,
 			 log_safe(req->client_id).s, (unsigned long long)limit->dropped);
 	conn_close(req->conn, why);
 	conn_slot_answer(&req->slot, NULL);

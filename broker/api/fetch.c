@@ -1,4 +1,5 @@
-/* fetch.c - records out. Facts: KafkaApis.handleFetchRequest, ReplicaManager.fetchMessages and DelayedFetch of 3.9.
+/* fetch.c - records out. Facts: KafkaApis.handleFetchRequest, ReplicaManager.fetchMessages and DelayedFetch
+ * of 3.9.
  *
  *	READING ---> enough, an error, or no time left ---> answer
  *	   |  ^
@@ -6,10 +7,11 @@
  *	   v  |
  *	PARKED at each partition, with a timer for the deadline
  *
- * One round asks each home core that holds a part of the plan (a visit): the core reads, and the visit comes back.
- * When it was too little, a second message parks the visit at its partitions, and a third wakes the accepting core.
- * A round takes the parks of the one before with it; messages between two cores keep their order, so when the visits
- * of a round are back nothing of the rounds before is under way any more, and the request may be answered and freed.
+ * One round asks each home core that holds a part of the plan (a visit): the core reads, and the visit comes
+ * back. When it was too little, a second message parks the visit at its partitions, and a third wakes the
+ * accepting core. A round takes the parks of the one before with it; messages between two cores keep their
+ * order, so when the visits of a round are back nothing of the rounds before is under way any more, and the
+ * request may be answered and freed.
  */
 #include "broker/api/api.h"
 #include "broker/api/handlers.h"
@@ -29,7 +31,8 @@ enum {
 	VERSION_BY_ID = 13,
 	VERSION_REPLICA_STATE = 15,
 	DEBUGGING_REPLICA = -2,    /* a tool that reads as a follower does */
-	WAIT_MAX_MS = 600 * 1000,  /* a longer max_wait_ms is cut: a client that is gone must not be waited for */
+	/* a longer max_wait_ms is cut: a client that is gone must not be waited for */
+	WAIT_MAX_MS = 600 * 1000,
 };
 
 struct fetch;
@@ -104,7 +107,8 @@ static void visit_done(struct visit *v)
 	reactor_post(v->there->reactor, home, &v->read);
 }
 
-/* Truncation on fetch (KIP-595): the follower's last epoch ends elsewhere here. True when there is nothing to read. */
+/* Truncation on fetch (KIP-595): the follower's last epoch ends elsewhere here. True when there is nothing to
+ * read. */
 static bool find_divergence(struct fetch_part *p, const struct log *log)
 {
 	int32_t last = p->wish->last_fetched_epoch, found;
@@ -347,7 +351,8 @@ static enum kerr check_version(const struct request *req, const struct fetch_par
 	if (req->version < VERSION_FORMAT_2)
 		return KERR_UNSUPPORTED_VERSION;
 	const struct meta_topic *t = meta_topic(req->core->meta, p->topic);
-	if (req->version < VERSION_ZSTD && t && t->settings && t->settings->config->compression == COMPRESSION_ZSTD)
+	if (req->version < VERSION_ZSTD && t && t->settings &&
+	    t->settings->config->compression == COMPRESSION_ZSTD)
 		return KERR_UNSUPPORTED_COMPRESSION_TYPE;
 	return KERR_NONE;
 }
@@ -372,7 +377,8 @@ static void fill_aborted(struct fetch *f, const struct fetch_part *p, struct fet
 	out->n_aborted_transactions = f->isolation == READ_COMMITTED && !p->error ? 0 : -1;
 	if (p->error || p->read.n_aborted == 0)
 		return;
-	out->aborted_transactions = arena_array(&f->req->arena, p->read.n_aborted, sizeof *out->aborted_transactions);
+	out->aborted_transactions = arena_array(&f->req->arena, p->read.n_aborted,
+						sizeof *out->aborted_transactions);
 	if (!out->aborted_transactions)
 		return;
 	out->n_aborted_transactions = (int32_t)p->read.n_aborted;
@@ -474,7 +480,8 @@ static void respond(struct fetch *f)
 		return;
 	}
 	out.session_id = session_finish(req->core->sessions, &f->plan, &f->session, outcomes,
-					reactor_now_ns(req->core->reactor) / 1000000, api_random(req->core), &error);
+					reactor_now_ns(req->core->reactor) / 1000000, api_random(req->core),
+					&error);
 	if (error) {
 		for (size_t i = 0; i < f->plan.n; i++)
 			chain_clear(&f->parts[i].records);
@@ -511,11 +518,13 @@ static enum kerr resolve(struct fetch *f, struct fetch_part *p)
 		if (!t)
 			return KERR_UNKNOWN_TOPIC_ID;
 		/* The name is copied, because the snapshot may go while the request is parked. */
-		p->topic = slice_of(arena_strdup(&f->req->arena, slice_of(t->name, t->name_bytes)), t->name_bytes);
+		p->topic = slice_of(arena_strdup(&f->req->arena, slice_of(t->name, t->name_bytes)),
+				    t->name_bytes);
 		if (!p->topic.p)
 			return KERR_UNKNOWN_SERVER_ERROR;
 	}
-	return meta_partition(meta, p->topic, p->wish->partition) ? KERR_NONE : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	return meta_partition(meta, p->topic, p->wish->partition) ? KERR_NONE
+		: KERR_UNKNOWN_TOPIC_OR_PARTITION;
 }
 
 static bool make_parts(struct fetch *f)
@@ -545,8 +554,9 @@ static struct fetch_wish *wishes_of(struct request *req, const struct fetch_requ
 	for (int32_t t = 0; wishes && t < msg->n_topics; t++)
 		for (int32_t i = 0; i < msg->topics[t].n_partitions; i++) {
 			const struct fetch_request_partition *p = &msg->topics[t].partitions[i];
-			*w++ = (struct fetch_wish){ msg->topics[t].topic, msg->topics[t].topic_id, p->partition,
-						    p->current_leader_epoch, p->last_fetched_epoch, p->fetch_offset,
+			*w++ = (struct fetch_wish){ msg->topics[t].topic, msg->topics[t].topic_id,
+						    p->partition, p->current_leader_epoch,
+						    p->last_fetched_epoch, p->fetch_offset,
 						    p->log_start_offset, p->partition_max_bytes };
 		}
 	return wishes;
@@ -562,7 +572,8 @@ static struct fetch_wish *forgotten_of(struct request *req, const struct fetch_r
 		for (int32_t i = 0; i < msg->forgotten_topics_data[t].n_partitions; i++)
 			*w++ = (struct fetch_wish){ .topic = msg->forgotten_topics_data[t].topic,
 						    .topic_id = msg->forgotten_topics_data[t].topic_id,
-						    .partition = msg->forgotten_topics_data[t].partitions[i] };
+						    .partition =
+							    msg->forgotten_topics_data[t].partitions[i] };
 	return wishes;
 }
 
@@ -570,7 +581,8 @@ static void prepare(struct fetch *f)
 {
 	struct request *req = f->req;
 	struct fetch_request *msg = &f->msg;
-	f->replica_id = req->version >= VERSION_REPLICA_STATE ? msg->replica_state.replica_id : msg->replica_id;
+	f->replica_id = req->version >= VERSION_REPLICA_STATE ? msg->replica_state.replica_id
+		: msg->replica_id;
 	f->isolation = msg->isolation_level == 1 ? READ_COMMITTED : READ_UNCOMMITTED;
 	if (f->replica_id >= 0 || f->replica_id == DEBUGGING_REPLICA)
 		f->isolation = READ_AS_FOLLOWER;
@@ -597,8 +609,8 @@ void handle_fetch(struct request *req)
 		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
 		return;
 	}
-	f->plan = session_begin(req->core->sessions, &f->session, reactor_now_ns(req->core->reactor) / 1000000,
-				&req->arena);
+	f->plan = session_begin(req->core->sessions, &f->session,
+				reactor_now_ns(req->core->reactor) / 1000000, &req->arena);
 	if (f->plan.error) {
 		send_error(req, f->plan.error);
 		return;

@@ -17,8 +17,8 @@ enum {
 	VERSION_SHARE = 6,
 };
 
-/* java.lang.String.hashCode over UTF-16 units, and Utils.abs. The key was checked to be text; what is no UTF-8 counts
- * byte by byte. */
+/* java.lang.String.hashCode over UTF-16 units, and Utils.abs. The key was checked to be text; what is no
+ * UTF-8 counts byte by byte. */
 static int32_t java_hash(struct slice s)
 {
 	uint32_t h = 0;
@@ -42,7 +42,8 @@ static int32_t java_hash(struct slice s)
 	return h == 0x80000000u ? 0 : (int32_t)h < 0 ? -(int32_t)h : (int32_t)h;
 }
 
-static void find_group(struct request *req, struct slice key, struct find_coordinator_response_coordinator *out)
+static void find_group(struct request *req, struct slice key,
+		       struct find_coordinator_response_coordinator *out)
 {
 	struct api *api = req->core->api;
 	struct metastore *store = api->topics.metastore;

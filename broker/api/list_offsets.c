@@ -1,4 +1,5 @@
-/* list_offsets.c - offsets by time and by name. Facts: KafkaApis.handleListOffsetRequest, UnifiedLog.fetchOffsetByTimestamp.
+/* list_offsets.c - offsets by time and by name. Facts: KafkaApis.handleListOffsetRequest,
+ * UnifiedLog.fetchOffsetByTimestamp.
  *
  * As a produce request: grouped by home core, one hop to each, the answer when all are back. */
 #include "broker/api/api.h"
@@ -54,7 +55,8 @@ struct list_offsets {
 
 /* ---- the answer: accepting core ---- */
 
-static void fill_partition(struct request *req, const struct part *p, struct list_offsets_response_partition *out)
+static void fill_partition(struct request *req, const struct part *p,
+			   struct list_offsets_response_partition *out)
 {
 	list_offsets_response_partition_defaults(out);
 	out->partition_index = p->from->partition_index;
@@ -79,7 +81,8 @@ static void respond(struct request *req)
 	struct list_offsets_response out;
 	list_offsets_response_defaults(&out);
 	out.topics = arena_array(&req->arena, (size_t)s->msg.n_topics, sizeof *out.topics);
-	struct list_offsets_response_partition *all = arena_array(&req->arena, (size_t)s->n_parts, sizeof *all);
+	struct list_offsets_response_partition *all = arena_array(&req->arena, (size_t)s->n_parts,
+		sizeof *all);
 	if (!out.topics || !all) {
 		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
 		return;
@@ -158,8 +161,10 @@ static enum partition_isolation isolation_of(const struct list_offsets_request *
 
 static void look(struct part *p, const struct list_offsets_request *msg)
 {
-	struct partition *at = replicas_find(p->hop->there->replicas, p->topic->name, p->from->partition_index);
-	p->error = at ? partition_check_leader(at, p->from->current_leader_epoch) : KERR_NOT_LEADER_OR_FOLLOWER;
+	struct partition *at = replicas_find(p->hop->there->replicas, p->topic->name,
+					     p->from->partition_index);
+	p->error = at ? partition_check_leader(at, p->from->current_leader_epoch)
+		: KERR_NOT_LEADER_OR_FOLLOWER;
 	if (p->error) {
 		part_done(p);
 		return;
@@ -235,8 +240,9 @@ static bool collect(struct request *req, struct list_offsets *s)
 	struct part *p = s->parts;
 	for (int32_t t = 0; t < s->msg.n_topics; t++)
 		for (int32_t i = 0; i < s->msg.topics[t].n_partitions; i++, p++)
-			*p = (struct part){ .topic = &s->msg.topics[t], .from = &s->msg.topics[t].partitions[i],
-					    .timestamp = -1, .offset = -1, .leader_epoch = -1 };
+			*p = (struct part){ .topic = &s->msg.topics[t],
+					    .from = &s->msg.topics[t].partitions[i], .timestamp = -1,
+					    .offset = -1, .leader_epoch = -1 };
 	return true;
 }
 

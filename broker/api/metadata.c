@@ -16,7 +16,8 @@ enum {
 	VERSION_LISTENER_ERROR = 6,
 	VERSION_TOPIC_ID = 10,
 	VERSION_BY_ID = 12,
-	/* Bits of the operations that a resource knows (AclEntry.supportedOperations), all allowed without an authorizer. */
+	/* Bits of the operations that a resource knows (AclEntry.supportedOperations), all allowed without an
+	 * authorizer. */
 	CLUSTER_OPERATIONS = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12,
 	TOPIC_OPERATIONS = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11,
 	ENDPOINT_BROKERS = 1,
@@ -201,7 +202,8 @@ static void create_missing(struct request *req)
 	request_to_core(req, respond);
 }
 
-/* What is asked for and is not there: UNKNOWN_TOPIC_OR_PARTITION, or LEADER_NOT_AVAILABLE where it is to be made. */
+/* What is asked for and is not there: UNKNOWN_TOPIC_OR_PARTITION, or LEADER_NOT_AVAILABLE where it is to be
+ * made. */
 static bool find_missing(struct request *req, bool may_create)
 {
 	struct metadata_state *s = req->state;
@@ -278,7 +280,8 @@ void handle_describe_cluster(struct request *req)
 	out.brokers = arena_array(&req->arena, (size_t)meta_brokers(meta), sizeof *out.brokers);
 	out.cluster_id = slice_str(req->core->api->cluster_id);
 	if (req->version > 0 && msg.endpoint_type != ENDPOINT_BROKERS) {
-		out.error_code = msg.endpoint_type == 2 ? KERR_MISMATCHED_ENDPOINT_TYPE : KERR_UNSUPPORTED_ENDPOINT_TYPE;
+		out.error_code = msg.endpoint_type == 2 ? KERR_MISMATCHED_ENDPOINT_TYPE
+			: KERR_UNSUPPORTED_ENDPOINT_TYPE;
 		out.error_message = SLICE_LIT("The request was sent to an endpoint of the wrong type.");
 		out.cluster_id = slice_of("", 0);
 		out.endpoint_type = msg.endpoint_type;

@@ -1,8 +1,8 @@
 /* produce.c - records in. Facts: KafkaApis.handleProduceRequest and ReplicaManager.appendRecords of 3.9.
  *
  *	accepting core: decode, check each batch where its bytes arrived, group by home core
- *	home core:      one hop: append what the hop carries; done when all of it is written (and, with acks=all, below
- *	                the high watermark)
+ *	home core:      one hop: append what the hop carries; done when all of it is written (and, with
+ *	                acks=all, below the high watermark)
  *	accepting core: when the last hop is back, the answer
  *
  * A hop to the core itself is a call, to another core a message embedded in the request.
@@ -104,14 +104,16 @@ static void fill_partition(struct request *req, const struct part *p, struct pro
 static void fill_endpoints(struct request *req, struct produce_response *out)
 {
 	const struct metadata *meta = req->core->meta;
-	out->node_endpoints = arena_array(&req->arena, (size_t)meta_brokers(meta), sizeof *out->node_endpoints);
+	out->node_endpoints = arena_array(&req->arena, (size_t)meta_brokers(meta),
+					  sizeof *out->node_endpoints);
 	if (!out->node_endpoints)
 		return;
 	for (int i = 0; i < meta_brokers(meta); i++) {
 		const struct meta_broker *b = meta_broker_at(meta, i);
 		const struct meta_endpoint *at = meta_endpoint(b, request_listener(req));
 		if (at)
-			out->node_endpoints[out->n_node_endpoints++] = (struct produce_response_node_endpoint){
+			out->node_endpoints[out->n_node_endpoints++] =
+				(struct produce_response_node_endpoint){
 				b->id, slice_str(at->host), at->port, slice_str(b->rack) };
 	}
 }
@@ -153,9 +155,9 @@ static void finish_silently(struct request *req, const struct produce *s)
 {
 	for (int i = 0; i < s->n_parts; i++)
 		if (s->parts[i].error) {
-			log_info("kafka.server.KafkaApis", "Closing a connection whose produce request with acks=0 "
-				 "failed for %s-%d: %s.", log_safe(s->parts[i].topic->name).s, s->parts[i].from->index,
-				 kerr_name(s->parts[i].error));
+			log_info("kafka.server.KafkaApis", "Closing a connection whose produce request with "
+				 "acks=0 failed for %s-%d: %s.", log_safe(s->parts[i].topic->name).s,
+				 s->parts[i].from->index, kerr_name(s->parts[i].error));
 			conn_close(req->conn, "produce with acks=0 failed");
 			break;
 		}
@@ -226,7 +228,8 @@ static void append(struct part *p, bool all)
 	if (p->rebuilt)
 		bytes = slice_of(p->rebuilt->bytes, p->rebuilt->used);
 	p->append = (struct partition_append){ .all = all, .done = appended };
-	p->append.op.bytes = (uint8_t *)bytes.p; /* the frame is ours to write over: see conn_events.on_frame */
+	/* the frame is ours to write over: see conn_events.on_frame */
+	p->append.op.bytes = (uint8_t *)bytes.p;
 	p->append.op.n = bytes.n;
 	p->append.op.log_append_time = at->settings->config->log_append_time;
 	p->append.op.max_timestamp = p->checked.max_timestamp;
@@ -295,8 +298,8 @@ static enum kerr check_records(struct request *req, struct part *p, const struct
 {
 	struct batch_rules rules = rules_of(config);
 	int64_t now_ms = reactor_wall_ms(req->core->reactor);
-	enum kerr error = batch_check(req->core->codecs, &req->arena, req->version, p->from->records.bytes, &rules,
-				      now_ms, &p->checked);
+	enum kerr error = batch_check(req->core->codecs, &req->arena, req->version, p->from->records.bytes,
+				      &rules, now_ms, &p->checked);
 	if (error || p->checked.batch.n == 0)
 		return error;
 	if (batch_is_transactional(&p->checked.batch)) {
@@ -304,7 +307,8 @@ static enum kerr check_records(struct request *req, struct part *p, const struct
 		return KERR_INVALID_TXN_STATE;
 	}
 	if (p->checked.rebuild)
-		error = batch_rebuild(req->core->codecs, &p->checked, &rules, now_ms, &p->rebuilt, &p->checked.why);
+		error = batch_rebuild(req->core->codecs, &p->checked, &rules, now_ms, &p->rebuilt,
+				      &p->checked.why);
 	return error;
 }
 

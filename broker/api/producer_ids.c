@@ -40,8 +40,8 @@ void producer_ids_free(struct producer_ids *p)
 	FREE_OBJ(p);
 }
 
-/* The block after the one that was given last, by compare and set. A write that clashes, or whose answer was lost, is
- * found out by reading again: ids may be skipped, never given twice. */
+/* The block after the one that was given last, by compare and set. A write that clashes, or whose answer was
+ * lost, is found out by reading again: ids may be skipped, never given twice. */
 static bool claim_once(struct producer_ids *p)
 {
 	struct zk_req req;
@@ -68,8 +68,9 @@ static bool claim_once(struct producer_ids *p)
 	if (fine) {
 		p->next = block.first;
 		p->last = block.last;
-		log_info(LOGGER, "Acquired new producerId block ProducerIdsBlock(assignedBrokerId=%d, firstProducerId=%lld, "
-			 "size=%d)", p->broker_id, (long long)block.first, PRODUCER_IDS_BLOCK);
+		log_info(LOGGER, "Acquired new producerId block ProducerIdsBlock(assignedBrokerId=%d, "
+			 "firstProducerId=%lld, size=%d)", p->broker_id, (long long)block.first,
+			 PRODUCER_IDS_BLOCK);
 	}
 	arena_free(&arena);
 	return fine;

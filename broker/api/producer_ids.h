@@ -1,5 +1,5 @@
-/* producer_ids.h - producer ids, given out from blocks that are claimed in ZooKeeper. Control reactor, in fibers.
- * Facts: kafka.coordinator.transaction.ZkProducerIdManager of 3.9; contract: zk_schema, row 17. */
+/* producer_ids.h - producer ids, given out from blocks that are claimed in ZooKeeper. Control reactor, in
+ * fibers. Facts: kafka.coordinator.transaction.ZkProducerIdManager of 3.9; contract: zk_schema, row 17. */
 #ifndef SAMSA_API_PRODUCER_IDS_H
 #define SAMSA_API_PRODUCER_IDS_H
 
@@ -14,8 +14,8 @@ struct producer_ids;
 
 struct producer_ids *producer_ids_new(struct reactor *control, struct zkc *zkc, int32_t broker_id);
 void producer_ids_free(struct producer_ids *p);
-/* The next id; waits for a new block when the one in hand is used up. COORDINATOR_LOAD_IN_PROGRESS when ZooKeeper does
- * not answer as it should: the client tries again. */
+/* The next id; waits for a new block when the one in hand is used up. COORDINATOR_LOAD_IN_PROGRESS when
+ * ZooKeeper does not answer as it should: the client tries again. */
 enum kerr producer_ids_next(struct producer_ids *p, int64_t *id);
 
 #endif

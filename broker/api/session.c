@@ -2,8 +2,8 @@
  *
  *	(none) --make--> session --incremental--> session --evict, close, emptied--> (none)
  *
- * A session's partitions are in a table for finding and in a ring for fairness: one that returned data moves to the
- * end. Sessions are in a ring by last use.
+ * A session's partitions are in a table for finding and in a ring for fairness: one that returned data moves
+ * to the end. Sessions are in a ring by last use.
  */
 #include "broker/api/session.h"
 
@@ -161,8 +161,8 @@ static void session_touch(struct sessions *s, struct session *session, int64_t n
 	list_push_back(&s->by_use, &session->link);
 }
 
-/* Whether `session` gives way to a new one of `n` partitions, when nobody has been idle for long: a follower's stays,
- * and of two alike the larger one. */
+/* Whether `session` gives way to a new one of `n` partitions, when nobody has been idle for long: a
+ * follower's stays, and of two alike the larger one. */
 static bool gives_way(const struct session *session, bool privileged, size_t n, int64_t now_ms)
 {
 	bool old = now_ms - session->made_ms > SESSION_EVICTABLE_MS;
@@ -203,15 +203,16 @@ static bool make_room(struct sessions *s, bool privileged, size_t n, int64_t now
 static int32_t new_id(struct sessions *s, uint32_t random)
 {
 	for (int i = 0; i < ID_TRIES; i++, random = random * 1664525u + 1013904223u) {
-		uint32_t id = random % (uint32_t)(INT32_MAX / s->cores) * (uint32_t)s->cores + (uint32_t)s->core;
+		uint32_t id = random % (uint32_t)(INT32_MAX / s->cores) * (uint32_t)s->cores +
+			(uint32_t)s->core;
 		if (id != SESSION_NONE && !session_find(s, (int32_t)id))
 			return (int32_t)id;
 	}
 	return SESSION_NONE;
 }
 
-static struct session *session_make(struct sessions *s, const struct session_request *req, size_t n, int64_t now_ms,
-				    uint32_t random)
+static struct session *session_make(struct sessions *s, const struct session_request *req, size_t n,
+				    int64_t now_ms, uint32_t random)
 {
 	int32_t id = make_room(s, req->privileged, n, now_ms) ? new_id(s, random) : SESSION_NONE;
 	if (id == SESSION_NONE)
@@ -296,7 +297,8 @@ static int32_t next_epoch(int32_t epoch)
 	return epoch == INT32_MAX ? 1 : epoch + 1;
 }
 
-static struct session_plan begin_full(struct sessions *s, const struct session_request *req, struct arena *arena)
+static struct session_plan begin_full(struct sessions *s, const struct session_request *req,
+				      struct arena *arena)
 {
 	struct session *old = session_find(s, req->id);
 	if (old)
@@ -335,8 +337,8 @@ struct session_plan session_begin(struct sessions *s, const struct session_reque
 /* Whether the client must hear of this partition; notes that it did. */
 static bool part_news(struct part *p, const struct fetch_outcome *o)
 {
-	bool news = o->has_records || o->must_tell || !p->told || p->told_high_watermark != o->high_watermark ||
-		    p->told_log_start != o->log_start_offset;
+	bool news = o->has_records || o->must_tell || !p->told ||
+		p->told_high_watermark != o->high_watermark || p->told_log_start != o->log_start_offset;
 	p->told = true;
 	p->told_high_watermark = o->high_watermark;
 	p->told_log_start = o->log_start_offset;

@@ -1,11 +1,13 @@
-/* session.h - fetch sessions (KIP-227): what a client fetches is remembered, so that it need not be said each time.
+/* session.h - fetch sessions (KIP-227): what a client fetches is remembered, so that it need not be said each
+ * time.
  *
- * A session lives on the core it was made on; its id tells which (id mod cores). A client that comes back on another
- * core is told FETCH_SESSION_ID_NOT_FOUND and makes a new one, as after a restart. Facts: FetchSession of 3.9.
+ * A session lives on the core it was made on; its id tells which (id mod cores). A client that comes back on
+ * another core is told FETCH_SESSION_ID_NOT_FOUND and makes a new one, as after a restart. Facts:
+ * FetchSession of 3.9.
  *
- * One fetch: session_begin() resolves the request to a plan, a copy of the partitions to read in the order to read
- * them; session_finish() notes what was sent and tells which partitions an incremental response leaves out. Nothing
- * of the session is pointed to in between, because another request may change or evict it.
+ * One fetch: session_begin() resolves the request to a plan, a copy of the partitions to read in the order to
+ * read them; session_finish() notes what was sent and tells which partitions an incremental response leaves
+ * out. Nothing of the session is pointed to in between, because another request may change or evict it.
  */
 #ifndef SAMSA_API_SESSION_H
 #define SAMSA_API_SESSION_H
@@ -74,8 +76,8 @@ void sessions_free(struct sessions *s);
 /* `random` gives the bits of new ids. */
 struct session_plan session_begin(struct sessions *s, const struct session_request *req, int64_t now_ms,
 				  struct arena *arena);
-/* `outcomes` lie beside plan->wishes. Sets `omit`; gives the session id for the response, and may turn it into a top
- * error when the session changed meanwhile. */
+/* `outcomes` lie beside plan->wishes. Sets `omit`; gives the session id for the response, and may turn it
+ * into a top error when the session changed meanwhile. */
 int32_t session_finish(struct sessions *s, const struct session_plan *plan, const struct session_request *req,
 		       struct fetch_outcome *outcomes, int64_t now_ms, uint32_t random, enum kerr *error);
 

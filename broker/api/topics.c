@@ -1,5 +1,5 @@
-/* topics.c - CreateTopics, DeleteTopics, CreatePartitions: served by the active controller, in a fiber of the control
- * reactor. Facts: KafkaApis.handleCreateTopicsRequest and its neighbours of 3.9. */
+/* topics.c - CreateTopics, DeleteTopics, CreatePartitions: served by the active controller, in a fiber of the
+ * control reactor. Facts: KafkaApis.handleCreateTopicsRequest and its neighbours of 3.9. */
 #include "broker/api/api.h"
 #include "broker/api/handlers.h"
 
@@ -34,10 +34,12 @@ static bool is_twice(const struct create_topics_request *msg, int32_t at)
 	return false;
 }
 
-static bool take_spec(struct request *req, const struct create_topics_request_topic *from, struct topic_spec *spec)
+static bool take_spec(struct request *req, const struct create_topics_request_topic *from,
+		      struct topic_spec *spec)
 {
 	struct arena *a = &req->arena;
-	struct topic_assignment *assignments = arena_array(a, (size_t)from->n_assignments, sizeof *assignments);
+	struct topic_assignment *assignments = arena_array(a, (size_t)from->n_assignments,
+							   sizeof *assignments);
 	struct config_setting *settings = arena_array(a, (size_t)from->n_configs, sizeof *settings);
 	if (!assignments || !settings)
 		return false;
@@ -63,7 +65,8 @@ static void tell_settings(struct request *req, const struct topic_spec *spec, co
 	out->replication_factor = made->replication_factor;
 	out->topic_id = made->id;
 	if (req->version < CREATE_VERSION_TELLS_CONFIG ||
-	    describe_topic(&req->arena, req->core->api->config, NULL, spec->settings, spec->n_settings, &wanted, &all) != 0)
+	    describe_topic(&req->arena, req->core->api->config, NULL, spec->settings, spec->n_settings,
+			   &wanted, &all) != 0)
 		return;
 	out->configs = arena_array(&req->arena, all.n, sizeof *out->configs);
 	for (uint32_t i = 0; out->configs && i < all.n; i++)
@@ -84,7 +87,8 @@ static void create_one(struct request *req, const struct create_topics_request *
 		error = KERR_INVALID_REQUEST;
 		why = "Duplicate topic name.";
 	} else if (take_spec(req, &msg->topics[i], &spec)) {
-		error = topics_create(&req->core->api->topics, &spec, msg->validate_only, &req->arena, &made, &why);
+		error = topics_create(&req->core->api->topics, &spec, msg->validate_only, &req->arena, &made,
+				      &why);
 	}
 	out->error_code = (int16_t)error;
 	out->error_message = words(why);
@@ -93,7 +97,8 @@ static void create_one(struct request *req, const struct create_topics_request *
 }
 
 /* Topics that were made have their leaders in this broker's metadata before the answer, or time out. */
-static void wait_created(struct request *req, const struct create_topics_request *msg, struct create_topics_response *out)
+static void wait_created(struct request *req, const struct create_topics_request *msg,
+			 struct create_topics_response *out)
 {
 	const struct topics *topics = &req->core->api->topics;
 	int64_t until_ns = sys_mono_ns() + (int64_t)msg->timeout_ms * 1000000;
@@ -149,7 +154,8 @@ static enum kerr delete_one(struct request *req, struct slice *name, const struc
 	if (!controller_is_active(api->controller))
 		return KERR_NOT_CONTROLLER;
 	if (!api->config->delete_topic_enable)
-		return req->version < DELETE_VERSION_DISABLED ? KERR_INVALID_REQUEST : KERR_TOPIC_DELETION_DISABLED;
+		return req->version < DELETE_VERSION_DISABLED ? KERR_INVALID_REQUEST
+			: KERR_TOPIC_DELETION_DISABLED;
 	if (!slice_is_null(*name) && !uuid_is_zero(id)) {
 		*why = "You can not specify both topic name and topic id.";
 		return KERR_INVALID_REQUEST;
@@ -197,7 +203,8 @@ void handle_delete_topics(struct request *req)
 		t->name = by_id ? msg.topics[i].name : msg.topic_names[i];
 		if (by_id)
 			t->topic_id = msg.topics[i].topic_id;
-		const struct meta_topic *known = meta_topic(metastore_now(req->core->api->topics.metastore), t->name);
+		const struct meta_topic *known = meta_topic(metastore_now(req->core->api->topics.metastore),
+							    t->name);
 		struct uuid id = t->topic_id;
 		if (by_id && known && uuid_is_zero(&id))
 			t->topic_id = known->id;
@@ -211,7 +218,8 @@ void handle_delete_topics(struct request *req)
 
 /* ---- CreatePartitions ---- */
 
-static enum kerr grow_one(struct request *req, const struct create_partitions_request *msg, int32_t i, const char **why)
+static enum kerr grow_one(struct request *req, const struct create_partitions_request *msg, int32_t i,
+			  const char **why)
 {
 	const struct create_partitions_request_topic *t = &msg->topics[i];
 	struct topic_assignment *assignments = NULL;
@@ -223,7 +231,8 @@ static enum kerr grow_one(struct request *req, const struct create_partitions_re
 			return KERR_INVALID_REQUEST;
 		}
 	if (t->n_assignments >= 0) {
-		const struct meta_topic *known = meta_topic(metastore_now(req->core->api->topics.metastore), t->name);
+		const struct meta_topic *known = meta_topic(metastore_now(req->core->api->topics.metastore),
+							    t->name);
 		int32_t so_far = known ? known->n_partitions : 0;
 		assignments = arena_array(&req->arena, (size_t)t->n_assignments, sizeof *assignments);
 		if (!assignments)
@@ -232,8 +241,8 @@ static enum kerr grow_one(struct request *req, const struct create_partitions_re
 			assignments[k] = (struct topic_assignment){ so_far + k, t->assignments[k].broker_ids,
 								    t->assignments[k].n_broker_ids };
 	}
-	return topics_grow(&req->core->api->topics, t->name, t->count, assignments, t->n_assignments, msg->validate_only,
-			   &req->arena, why);
+	return topics_grow(&req->core->api->topics, t->name, t->count, assignments, t->n_assignments,
+			   msg->validate_only, &req->arena, why);
 }
 
 void handle_create_partitions(struct request *req)
@@ -258,7 +267,8 @@ void handle_create_partitions(struct request *req)
 	for (int32_t i = 0; !msg.validate_only && i < msg.n_topics; i++) {
 		int64_t left_ms = max_of((until_ns - sys_mono_ns()) / 1000000, (int64_t)0);
 		if (!out.results[i].error_code &&
-		    !topics_wait_leaders(&req->core->api->topics, msg.topics[i].name, msg.topics[i].count, left_ms))
+		    !topics_wait_leaders(&req->core->api->topics, msg.topics[i].name, msg.topics[i].count,
+					 left_ms))
 			out.results[i].error_code = KERR_REQUEST_TIMED_OUT;
 	}
 	create_partitions_response_encode(response_begin(req), req->version, &out);

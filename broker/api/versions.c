@@ -16,7 +16,8 @@ static bool is_client_text(struct slice s)
 {
 	for (uint32_t i = 0; i < s.n; i++) {
 		uint8_t c = s.p[i];
-		bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9');
 		bool inner = i > 0 && i + 1 < s.n && (c == '-' || c == '.');
 		if (!alphanumeric && !inner)
 			return false;
@@ -33,7 +34,8 @@ static void respond(struct request *req, enum kerr error, const struct api_row *
 	must(out.api_keys != NULL);
 	out.n_api_keys = (int32_t)n;
 	for (size_t i = 0; i < n; i++)
-		out.api_keys[i] = (struct api_versions_response_api_key){ rows[i].key, rows[i].min, rows[i].max };
+		out.api_keys[i] = (struct api_versions_response_api_key){ rows[i].key, rows[i].min,
+			rows[i].max };
 	if (!error)
 		out.finalized_features_epoch = 0;
 	api_versions_response_encode(response_begin(req), req->version, &out);
@@ -46,7 +48,8 @@ void handle_api_versions(struct request *req)
 	if (!request_decode_ok(req, api_versions_request_decode(&req->body, req->version, &msg)))
 		return;
 	bool bad = req->version >= VERSION_NAMES_CLIENT &&
-		   (!is_client_text(msg.client_software_name) || !is_client_text(msg.client_software_version));
+		   (!is_client_text(msg.client_software_name) ||
+		    !is_client_text(msg.client_software_version));
 	if (bad)
 		respond(req, KERR_INVALID_REQUEST, NULL, 0);
 	else

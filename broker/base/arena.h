@@ -1,8 +1,8 @@
 /* arena.h - memory that lives as long as one request and is freed at once.
  *
  * Bump allocation in blocks, capped: past the cap arena_alloc() returns NULL and the arena remembers it
- * (arena_overflowed), so that a decoder checks once. Under AddressSanitizer each allocation is a malloc of its own,
- * so that an overrun is seen. Not shared between cores at one time.
+ * (arena_overflowed), so that a decoder checks once. Under AddressSanitizer each allocation is a malloc of
+ * its own, so that an overrun is seen. Not shared between cores at one time.
  */
 #ifndef SAMSA_BASE_ARENA_H
 #define SAMSA_BASE_ARENA_H

@@ -1,8 +1,9 @@
 /* buf.h - counted memory and the chain of links that leaves through a socket.
  *
- * A struct buf is one allocation with an atomic count, so that a frame received on one core may be held by another.
- * A chain is a queue of links; a link is borrowed memory or a range of an open file. Each link keeps what it points
- * into alive by a `hold` that is dropped when its last byte has left. Chains belong to one core.
+ * A struct buf is one allocation with an atomic count, so that a frame received on one core may be held by
+ * another. A chain is a queue of links; a link is borrowed memory or a range of an open file. Each link keeps
+ * what it points into alive by a `hold` that is dropped when its last byte has left. Chains belong to one
+ * core.
  */
 #ifndef SAMSA_BASE_BUF_H
 #define SAMSA_BASE_BUF_H
@@ -87,8 +88,8 @@ void chain_append(struct chain *to, struct chain *from);
 /* The first `n` bytes have left: drops links that are spent. */
 void chain_consume(struct chain *c, uint64_t n);
 void chain_clear(struct chain *c);
-/* The first `n` bytes of the file link at `*at`, a place in the chain, are at `p` in memory too: they become a link of
- * memory that takes over the caller's `hold`. */
+/* The first `n` bytes of the file link at `*at`, a place in the chain, are at `p` in memory too: they become
+ * a link of memory that takes over the caller's `hold`. */
 void chain_loaded(struct chain *c, struct link **at, size_t n, const void *p, struct hold *hold);
 
 #endif

@@ -15,8 +15,8 @@ struct hash_seed {
 
 uint64_t hash_bytes(const struct hash_seed *seed, const void *p, size_t n);
 
-/* uthash with a hash of ours: HASH_FIND_BYHASHVALUE and friends take hash_key()'s result. Out of memory is a panic
- * with a report, not exit(). */
+/* uthash with a hash of ours: HASH_FIND_BYHASHVALUE and friends take hash_key()'s result. Out of memory is a
+ * panic with a report, not exit(). */
 #define uthash_fatal(why) must_not_reach(why)
 #include <uthash.h>
 

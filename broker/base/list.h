@@ -1,4 +1,5 @@
-/* list.h - an intrusive doubly linked ring. The head is a node; an unlinked node points to itself or is zero. */
+/* list.h - an intrusive doubly linked ring. The head is a node; an unlinked node points to itself or is
+ * zero. */
 #ifndef SAMSA_BASE_LIST_H
 #define SAMSA_BASE_LIST_H
 
@@ -76,6 +77,7 @@ static inline void list_splice_back(struct list *to, struct list *from)
 #define list_for_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 /* May remove `it` itself while walking. */
 #define list_for_each_safe(it, head) \
-	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
+	for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
+	     it = it##_next, it##_next = it->next)
 
 #endif

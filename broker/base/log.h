@@ -37,7 +37,8 @@ struct log_text {
 /* Bytes of a peer, made fit for a line. Use: log_safe(name).s */
 struct log_text log_safe(struct slice s);
 
-/* A token bucket for lines that a peer can cause: true at most `burst` times and then once each `every_ms`. */
+/* A token bucket for lines that a peer can cause: true at most `burst` times and then once each
+ * `every_ms`. */
 struct log_limit {
 	int64_t next_ms;
 	uint64_t dropped;

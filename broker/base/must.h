@@ -13,14 +13,16 @@
 /* Prints where and what, the notes of must_note(), and aborts. */
 _Noreturn void must_failed(const char *what, const char *file, int line, const char *func);
 
-/* What else to print when an assertion fails: `print` is called with `arg` (it writes to stderr). One process-wide
- * hook, set once by main before any thread starts. */
+/* What else to print when an assertion fails: `print` is called with `arg` (it writes to stderr). One
+ * process-wide hook, set once by main before any thread starts. */
 void must_on_panic(void (*print)(void *arg), void *arg);
 
-#define must(cond) (__builtin_expect(!!(cond), 1) ? (void)0 : must_failed(#cond, __FILE__, __LINE__, __func__))
+#define must(cond) \
+	(__builtin_expect(!!(cond), 1) ? (void)0 : must_failed(#cond, __FILE__, __LINE__, __func__))
 #define must_not_reach(why) must_failed(why, __FILE__, __LINE__, __func__)
 
-/* Every struct that lives starts with `unsigned magic` and has a unique number, checked at every entry point. */
+/* Every struct that lives starts with `unsigned magic` and has a unique number, checked at every entry
+ * point. */
 #define CHECK_OBJ(p, type_magic) must((p)->magic == (type_magic))
 #define CHECK_OBJ_NOTNULL(p, type_magic) must((p) != NULL && (p)->magic == (type_magic))
 #define ALLOC_OBJ(p, type_magic)                        \
@@ -42,8 +44,8 @@ void must_on_panic(void (*print)(void *arg), void *arg);
 		CHECK_OBJ_NOTNULL(to, type_magic);      \
 	} while (0)
 
-/* Memory for the small things a broker cannot go on without; never NULL. What a peer can make large is asked for
- * with mem_try(), which may return NULL, under a named limit. */
+/* Memory for the small things a broker cannot go on without; never NULL. What a peer can make large is asked
+ * for with mem_try(), which may return NULL, under a named limit. */
 void *mem_alloc(size_t n);
 void *mem_zalloc(size_t n);
 void *mem_realloc(void *p, size_t n);
@@ -55,8 +57,8 @@ void *mem_try(size_t n);
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 #define countof(a) (sizeof(a) / sizeof((a)[0]))
 
-/* The lesser and the greater. Each argument is evaluated once: reading a clock twice gives two answers. The number makes
- * the names of one use differ from those of another inside it. */
+/* The lesser and the greater. Each argument is evaluated once: reading a clock twice gives two answers. The
+ * number makes the names of one use differ from those of another inside it. */
 #define min_of(a, b) PICK_ONCE(a, <, b, __COUNTER__)
 #define max_of(a, b) PICK_ONCE(a, >, b, __COUNTER__)
 #define PICK_ONCE(a, is, b, number) PICK_ONCE_(a, is, b, number)

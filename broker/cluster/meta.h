@@ -1,9 +1,9 @@
 /* meta.h - what a broker knows of its cluster: an immutable snapshot that each core holds.
  *
- * A snapshot is built on the control reactor by editing the one before: topics that did not change are shared by
- * counting, so an edit costs the table of pointers and what it changes. It is then posted to each core, which swaps
- * its pointer and drops the old one. Snapshots and their topics are never changed once finished, so any core may
- * read one it has a hold on.
+ * A snapshot is built on the control reactor by editing the one before: topics that did not change are shared
+ * by counting, so an edit costs the table of pointers and what it changes. It is then posted to each core,
+ * which swaps its pointer and drops the old one. Snapshots and their topics are never changed once finished,
+ * so any core may read one it has a hold on.
  */
 #ifndef SAMSA_CLUSTER_META_H
 #define SAMSA_CLUSTER_META_H

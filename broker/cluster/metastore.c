@@ -111,7 +111,8 @@ static void edit_brokers(struct meta_edit *e, const struct update_metadata_reque
 }
 
 /* Partitions of a topic that was not known before bring its settings along. */
-static void edit_topic(struct metastore *s, struct meta_edit *e, const struct update_metadata_request_topic *t,
+static void edit_topic(struct metastore *s, struct meta_edit *e,
+		       const struct update_metadata_request_topic *t,
 		       struct topic_settings *(*settings_of)(void *arg, struct slice topic), void *arg)
 {
 	const struct meta_topic *before = meta_topic(s->now, t->topic_name);

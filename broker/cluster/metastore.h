@@ -1,5 +1,5 @@
-/* metastore.h - the snapshot in force, on the control reactor: applies UpdateMetadata, hands snapshots to the cores,
- * and lets fibers wait for what they have asked the controller for.
+/* metastore.h - the snapshot in force, on the control reactor: applies UpdateMetadata, hands snapshots to the
+ * cores, and lets fibers wait for what they have asked the controller for.
  */
 #ifndef SAMSA_CLUSTER_METASTORE_H
 #define SAMSA_CLUSTER_METASTORE_H

@@ -3,8 +3,8 @@
 
 static bool is_legal(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-	       c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+		c == '_' || c == '-';
 }
 
 const char *name_problem(struct slice name)
@@ -17,7 +17,8 @@ const char *name_problem(struct slice name)
 		return "the length is longer than the max allowed length 249";
 	for (uint32_t i = 0; i < name.n; i++)
 		if (!is_legal(name.p[i]))
-			return "it contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
+			return "it contains one or more characters other than ASCII alphanumerics, '.', '_' "
+				"and '-'";
 	return NULL;
 }
 

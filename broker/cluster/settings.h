@@ -1,4 +1,5 @@
-/* settings.h - a topic's effective settings, shared by its partitions and by all cores that check its batches. */
+/* settings.h - a topic's effective settings, shared by its partitions and by all cores that check its
+ * batches. */
 #ifndef SAMSA_CLUSTER_SETTINGS_H
 #define SAMSA_CLUSTER_SETTINGS_H
 

@@ -15,7 +15,8 @@
 
 enum {
 	WAITING_SAY_MS = 10 * 1000, /* how often a long wait for ZooKeeper is told */
-	LEFT_BEHIND_MS = 30 * 1000, /* how long it tries to take an old session back before it lets it expire */
+	/* how long it tries to take an old session back before it lets it expire */
+	LEFT_BEHIND_MS = 30 * 1000,
 };
 
 /* One handle of the client library: the main session, or a short one before it. */
@@ -170,7 +171,8 @@ static bool open_era(struct zkc *z, bool main, bool no_chroot, const struct zk_s
 	return true;
 }
 
-/* Waits for the session opened last to be connected or lost; true when connected. `limit_ms` -1: as long as it takes. */
+/* Waits for the session opened last to be connected or lost; true when connected. `limit_ms` -1: as long as
+ * it takes. */
 static bool wait_connected(struct zkc *z, int64_t limit_ms)
 {
 	int64_t waited_ms = 0;

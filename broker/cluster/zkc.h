@@ -1,11 +1,11 @@
 /* zkc.h - the broker's ZooKeeper client: one that outlives its sessions, with calls that fibers can wait in.
  *
- * Belongs to the control reactor. Below it lies zkutil/zk.h, where a session ends when it expires; here the next one
- * is opened at once, whoever registered is told, and a call made meanwhile waits for it. Kafka's counterpart is
- * kafka.zookeeper.ZooKeeperClient with its reinitialize().
+ * Belongs to the control reactor. Below it lies zkutil/zk.h, where a session ends when it expires; here the
+ * next one is opened at once, whoever registered is told, and a call made meanwhile waits for it. Kafka's
+ * counterpart is kafka.zookeeper.ZooKeeperClient with its reinitialize().
  *
- * The order at an expiry (contract: zk_schema, section 7): on_expired() of all listeners, a new session, on_session()
- * of all listeners. Watches do not survive: listeners read again what they watch.
+ * The order at an expiry (contract: zk_schema, section 7): on_expired() of all listeners, a new session,
+ * on_session() of all listeners. Watches do not survive: listeners read again what they watch.
  */
 #ifndef SAMSA_CLUSTER_ZKC_H
 #define SAMSA_CLUSTER_ZKC_H
@@ -24,8 +24,8 @@ struct zkc_listener {
 	void (*on_session)(struct zkc_listener *l); /* a session after the first one; may be NULL */
 };
 
-/* Told of a change to `path` that a read with `watch` was sent for. Registered handlers stay; watches are one-shot
- * and are set anew by the next read. */
+/* Told of a change to `path` that a read with `watch` was sent for. Registered handlers stay; watches are
+ * one-shot and are set anew by the next read. */
 struct zkc_watch {
 	struct list link;
 	const char *path;  /* borrowed while registered */
@@ -37,16 +37,16 @@ struct zkc_config {
 	const char *connect;
 	int session_timeout_ms;
 	unsigned max_in_flight;
-	/* A session that this broker left behind when it was killed: ended before the first own one begins, so that its
-	 * ephemeral nodes do not stand in the way. id 0: none. */
+	/* A session that this broker left behind when it was killed: ended before the first own one begins,
+	 * so that its ephemeral nodes do not stand in the way. id 0: none. */
 	struct zk_session left_behind;
 	/* Told of each session, for safekeeping; id 0: it was closed in order. May be NULL. */
 	void (*keep)(void *arg, const struct zk_session *session);
 	void *arg;
 };
 
-/* Opens the first session; waits, and says so in the log, for as long as it takes. In a fiber. NULL when `connect`
- * cannot be (one line was logged). */
+/* Opens the first session; waits, and says so in the log, for as long as it takes. In a fiber. NULL when
+ * `connect` cannot be (one line was logged). */
 struct zkc *zkc_open(struct reactor *control, const struct zkc_config *config);
 /* Ends the session at the server. In a fiber; calls that wait end with ZK_CLOSING. Frees it. */
 void zkc_close(struct zkc *z);
@@ -69,7 +69,8 @@ void zkc_call_all(struct zkc *z, struct zk_req *reqs, size_t n);
 enum zk_err zkc_make_path(struct zkc *z, const char *path);
 /* Creates a persistent node with `data`; its parents too, with null data. NODEEXISTS as from ZooKeeper. */
 enum zk_err zkc_create(struct zkc *z, const char *path, struct slice data);
-/* Deletes the node and all below; OK when there is none. Each delete is guarded (zk_req_guard) when `guard` is set. */
+/* Deletes the node and all below; OK when there is none. Each delete is guarded (zk_req_guard) when `guard`
+ * is set. */
 enum zk_err zkc_delete_tree(struct zkc *z, const char *path, const char *guard, int32_t guard_version);
 
 #endif

@@ -1,3 +1,4 @@
+/* ibp.c - see ibp.h. */
 #include "broker/config/ibp.h"
 
 #include "broker/base/must.h"

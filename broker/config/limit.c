@@ -1,3 +1,4 @@
+/* limit.c - see limit.h. */
 #include "broker/config/limit.h"
 
 #include "broker/base/must.h"

@@ -1,3 +1,4 @@
+/* listeners.c - see listeners.h. */
 #include "broker/config/listeners.h"
 
 #include "broker/base/must.h"

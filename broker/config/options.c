@@ -1,3 +1,4 @@
+/* options.c - see options.h. */
 #include <config.h> /* the build's, not this room's */
 
 #include "broker/config/options.h"

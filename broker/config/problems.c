@@ -1,3 +1,4 @@
+/* problems.c - see problems.h. */
 #include "broker/config/problems.h"
 
 #include "broker/base/must.h"

@@ -1,3 +1,4 @@
+/* properties.c - see properties.h. */
 #include "broker/config/properties.h"
 
 #include "broker/base/must.h"

@@ -1,9 +1,9 @@
 /* assign.c - see assign.h.
  *
- * Leaders go round; the followers of a partition are the brokers after its leader, at a distance that grows by one with
- * each full round, so that the load of a failed broker spreads. With racks, brokers are taken in an order that goes
- * through the racks in turn, and a follower's broker is skipped while its rack, or it itself, has a replica and
- * others have none. */
+ * Leaders go round; the followers of a partition are the brokers after its leader, at a distance that grows
+ * by one with each full round, so that the load of a failed broker spreads. With racks, brokers are taken in
+ * an order that goes through the racks in turn, and a follower's broker is skipped while its rack, or it
+ * itself, has a replica and others have none. */
 #include "broker/controller/assign.h"
 
 #include "broker/base/must.h"
@@ -23,7 +23,8 @@ static int compare_racks(const void *a, const void *b)
 	return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
-/* The brokers rack by rack in turn: the first of each rack, then the second, ... Returns the number of racks. */
+/* The brokers rack by rack in turn: the first of each rack, then the second, ... Returns the number of
+ * racks. */
 static int interleave(struct assign_broker *brokers, int n)
 {
 	struct assign_broker *sorted = mem_dup(brokers, (size_t)n * sizeof *brokers);
@@ -84,8 +85,8 @@ static void place_with_racks(const struct assign_broker *brokers, int n, int rac
 	}
 }
 
-bool assign_replicas(struct assign_broker *brokers, int n, int32_t first_partition, int32_t partitions, int replicas,
-		     uint32_t start, uint32_t shift, int32_t *out)
+bool assign_replicas(struct assign_broker *brokers, int n, int32_t first_partition, int32_t partitions,
+		     int replicas, uint32_t start, uint32_t shift, int32_t *out)
 {
 	int with_rack = 0, racks = 0;
 	must(n > 0 && replicas > 0 && replicas <= n);

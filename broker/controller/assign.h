@@ -11,10 +11,11 @@ struct assign_broker {
 	const char *rack; /* NULL: none */
 };
 
-/* Fills `out` with `partitions` rows of `replicas` ids, for the partitions from `first_partition` on. `start` and
- * `shift` are random for a new topic; for a topic that grows the index of its first leader among the brokers, and the
- * number of partitions so far. `brokers` by ascending id; replicas <= n. False when only some brokers have a rack. */
-bool assign_replicas(struct assign_broker *brokers, int n, int32_t first_partition, int32_t partitions, int replicas,
-		     uint32_t start, uint32_t shift, int32_t *out);
+/* Fills `out` with `partitions` rows of `replicas` ids, for the partitions from `first_partition` on. `start`
+ * and `shift` are random for a new topic; for a topic that grows the index of its first leader among the
+ * brokers, and the number of partitions so far. `brokers` by ascending id; replicas <= n. False when only
+ * some brokers have a rack. */
+bool assign_replicas(struct assign_broker *brokers, int n, int32_t first_partition, int32_t partitions,
+		     int replicas, uint32_t start, uint32_t shift, int32_t *out);
 
 #endif

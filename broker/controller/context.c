@@ -18,9 +18,9 @@ const char *ctl_partition_state_name(enum ctl_partition_state s)
 
 const char *ctl_replica_state_name(enum ctl_replica_state s)
 {
-	static const char *const names[] = { "NonExistentReplica", "NewReplica", "OnlineReplica", "OfflineReplica",
-					     "ReplicaDeletionStarted", "ReplicaDeletionSuccessful",
-					     "ReplicaDeletionIneligible" };
+	static const char *const names[] = { "NonExistentReplica", "NewReplica", "OnlineReplica",
+					     "OfflineReplica", "ReplicaDeletionStarted",
+					     "ReplicaDeletionSuccessful", "ReplicaDeletionIneligible" };
 	must(s < countof(names));
 	return names[s];
 }
@@ -125,7 +125,8 @@ struct ctl_partition *ctl_partition(const struct ctl_topic *t, int32_t index)
 struct ctl_partition *ctl_partition_add(struct ctl_topic *t, int32_t index, const struct znode_ints *replicas)
 {
 	CHECK_OBJ_NOTNULL(t, CTL_TOPIC_MAGIC);
-	must(index >= 0 && index < CTL_PARTITIONS_MAX && replicas->n <= CTL_REPLICAS_MAX && !ctl_partition(t, index));
+	must(index >= 0 && index < CTL_PARTITIONS_MAX && replicas->n <= CTL_REPLICAS_MAX &&
+	     !ctl_partition(t, index));
 	if (index >= t->n_partitions) {
 		t->partitions = mem_realloc(t->partitions, (size_t)(index + 1) * sizeof *t->partitions);
 		for (int i = t->n_partitions; i <= index; i++)

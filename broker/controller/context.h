@@ -1,7 +1,7 @@
 /* context.h - what the controller knows: brokers, topics, partitions, and in which state each is.
  *
- * Filled from ZooKeeper when this broker becomes controller, changed only by the controller's event fiber, emptied
- * when it resigns. Nothing here waits or writes. Facts: kafka.controller.ControllerContext of 3.9.
+ * Filled from ZooKeeper when this broker becomes controller, changed only by the controller's event fiber,
+ * emptied when it resigns. Nothing here waits or writes. Facts: kafka.controller.ControllerContext of 3.9.
  */
 #ifndef SAMSA_CONTROLLER_CONTEXT_H
 #define SAMSA_CONTROLLER_CONTEXT_H
@@ -17,7 +17,8 @@
 
 enum {
 	CTL_NO_LEADER = -1,
-	CTL_REPLICAS_MAX = 64, /* of one partition; a topic with more is left alone, with an error in the log */
+	/* of one partition; a topic with more is left alone, with an error in the log */
+	CTL_REPLICAS_MAX = 64,
 	CTL_PARTITIONS_MAX = 200000, /* of one topic */
 };
 
@@ -117,7 +118,8 @@ void ctl_topic_remove(struct ctl_context *ctx, struct ctl_topic *t);
 
 /* NULL when there is none. */
 struct ctl_partition *ctl_partition(const struct ctl_topic *t, int32_t index);
-struct ctl_partition *ctl_partition_add(struct ctl_topic *t, int32_t index, const struct znode_ints *replicas);
+struct ctl_partition *ctl_partition_add(struct ctl_topic *t, int32_t index,
+					const struct znode_ints *replicas);
 struct ctl_replica *ctl_replica(struct ctl_partition *p, int32_t broker);
 /* Live, and its disk has not failed. */
 bool ctl_replica_is_online(const struct ctl_context *ctx, const struct ctl_replica *r);

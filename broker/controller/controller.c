@@ -93,8 +93,8 @@ static bool is_queued(struct controller *c, const struct ctl_watch *w)
 static void watch_fired(struct zkc_watch *zw, enum zk_change change)
 {
 	struct ctl_watch *w = container_of(zw, struct ctl_watch, zkc);
-	/* A queued event reads what is there when it runs: one is enough. A deleted broker or topic shows in the
-	 * children of its parent. */
+	/* A queued event reads what is there when it runs: one is enough. A deleted broker or topic shows in
+	 * the children of its parent. */
 	if (is_queued(w->c, w) || (change == ZK_NODE_DELETED && (w->topic || w->broker >= 0)))
 		return;
 	struct ctl_event *e = ctl_event_new(w->event_name, w->run);
@@ -133,8 +133,8 @@ static void note_fenced(struct controller *c)
 {
 	if (!c->active)
 		return;
-	log_warn(CTL_LOGGER, "[Controller id=%d] Another controller has been elected; epoch %d is over.", c->broker_id,
-		 c->epoch);
+	log_warn(CTL_LOGGER, "[Controller id=%d] Another controller has been elected; epoch %d is over.",
+		 c->broker_id, c->epoch);
 	ctl_resign(c);
 	ctl_enqueue(c, ctl_event_new("Reelect", reelect));
 }
@@ -164,7 +164,8 @@ enum zk_err ctl_write(struct controller *c, struct zk_op op, struct zk_req *req)
 static void broker_changed(struct controller *c, struct ctl_event *e);
 
 /* Reads a broker's znode, and watches it. False when it is gone or cannot be read. */
-static bool read_broker(struct controller *c, int32_t id, struct arena *arena, struct znode_broker *out, int64_t *epoch)
+static bool read_broker(struct controller *c, int32_t id, struct arena *arena, struct znode_broker *out,
+			int64_t *epoch)
 {
 	struct zk_req req;
 	struct znode_why why;
@@ -214,7 +215,8 @@ static struct ctl_partitions partitions_on(struct controller *c, int32_t broker,
 	struct ctl_partitions ps = { 0 };
 	ctl_each_topic(t, &c->ctx)
 		ctl_each_partition(p, t)
-			if (only_led ? p->has_leadership && p->lead.leader == broker : ctl_replica(p, broker) != NULL)
+			if (only_led ? p->has_leadership && p->lead.leader == broker : ctl_replica(p,
+				broker) != NULL)
 				ctl_partitions_add(&ps, p);
 	return ps;
 }
@@ -395,7 +397,8 @@ static void clear_notifications(struct controller *c, enum znode parent)
 
 static void make_watches(struct controller *c)
 {
-	c->watch_brokers = ctl_watch_new(c, znode_path(ZNODE_BROKER_IDS), true, "BrokerChange", brokers_changed);
+	c->watch_brokers = ctl_watch_new(c, znode_path(ZNODE_BROKER_IDS), true, "BrokerChange",
+					 brokers_changed);
 	c->watch_topics = ctl_watch_new(c, znode_path(ZNODE_TOPICS), true, "TopicChange", ctl_topics_changed);
 	c->watch_deletions = ctl_watch_new(c, znode_path(ZNODE_DELETE_TOPICS), true, "TopicDeletion",
 					   ctl_deletions_changed);
@@ -412,7 +415,8 @@ static void start_state_machines(struct controller *c)
 	ctl_each_topic(t, &c->ctx)
 		ctl_each_partition(p, t) {
 			bool led = p->has_leadership && ctl_is_live(&c->ctx, p->lead.leader);
-			p->state = !p->has_leadership ? PARTITION_NEW : led ? PARTITION_ONLINE : PARTITION_OFFLINE;
+			p->state = !p->has_leadership ? PARTITION_NEW : led ? PARTITION_ONLINE
+				: PARTITION_OFFLINE;
 			for (int i = 0; i < p->n_replicas; i++) {
 				bool live = ctl_is_live(&c->ctx, p->replicas[i].broker);
 				p->replicas[i].state = live ? REPLICA_ONLINE : REPLICA_OFFLINE;
@@ -433,7 +437,8 @@ static void start_state_machines(struct controller *c)
 
 static void failover(struct controller *c)
 {
-	log_info(CTL_LOGGER, "[Controller id=%d] Becoming the controller with epoch %d", c->broker_id, c->epoch);
+	log_info(CTL_LOGGER, "[Controller id=%d] Becoming the controller with epoch %d", c->broker_id,
+		 c->epoch);
 	make_feature(c);
 	make_watches(c);
 	clear_notifications(c, ZNODE_ISR_CHANGES);
@@ -443,8 +448,8 @@ static void failover(struct controller *c)
 			note_fenced(c);
 		return;
 	}
-	log_info(CTL_LOGGER, "[Controller id=%d] Ready to serve as the new controller with epoch %d", c->broker_id,
-		 c->epoch);
+	log_info(CTL_LOGGER, "[Controller id=%d] Ready to serve as the new controller with epoch %d",
+		 c->broker_id, c->epoch);
 	start_state_machines(c);
 	ctl_enqueue(c, ctl_event_new("TopicDeletion", ctl_deletions_changed));
 	ctl_enqueue(c, ctl_event_new("ReplicaLeaderElection", ctl_preferred_changed));
@@ -480,7 +485,8 @@ static void forget(struct controller *c)
 	c->push = push_new();
 }
 
-/* Reads /controller and watches it. ZK_OK: *broker is who, *mine whether this session owns it. ZK_NONODE: nobody. */
+/* Reads /controller and watches it. ZK_OK: *broker is who, *mine whether this session owns it. ZK_NONODE:
+ * nobody. */
 static enum zk_err look(struct controller *c, int32_t *broker, bool *mine)
 {
 	struct zk_req req;
@@ -526,7 +532,8 @@ static enum zk_err read_epoch(struct controller *c, int32_t *epoch, int32_t *ver
 	}
 }
 
-/* The election: /controller and the next epoch in one transaction. A lost answer is found out by reading back. */
+/* The election: /controller and the next epoch in one transaction. A lost answer is found out by reading
+ * back. */
 static bool elect_self(struct controller *c)
 {
 	int32_t epoch, version, broker = -1, epoch_now, version_now;
@@ -538,7 +545,8 @@ static bool elect_self(struct controller *c)
 	struct znode_controller z = { c->broker_id, sys_wall_ms(), -1 };
 	struct zk_op ops[] = {
 		zk_op_create(znode_path(ZNODE_CONTROLLER), znode_controller_encode(&arena, &z), ZK_EPHEMERAL),
-		zk_op_set(znode_path(ZNODE_CONTROLLER_EPOCH), znode_controller_epoch_encode(&arena, epoch + 1), version),
+		zk_op_set(znode_path(ZNODE_CONTROLLER_EPOCH),
+			  znode_controller_epoch_encode(&arena, epoch + 1), version),
 	};
 	struct zk_req req;
 	zk_req_multi(&req, ops, countof(ops));
@@ -547,15 +555,15 @@ static bool elect_self(struct controller *c)
 	arena_free(&arena);
 	bool won = err == ZK_OK;
 	if (err == ZK_NODEEXISTS || err == ZK_BADVERSION)
-		won = look(c, &broker, &mine) == ZK_OK && mine && read_epoch(c, &epoch_now, &version_now) == ZK_OK &&
-		      epoch_now == epoch + 1;
+		won = look(c, &broker, &mine) == ZK_OK && mine &&
+			read_epoch(c, &epoch_now, &version_now) == ZK_OK && epoch_now == epoch + 1;
 	c->epoch = epoch + 1;
 	c->epoch_version = version + 1;
 	return won;
 }
 
-/* Ends only as the controller, or with a watch on a /controller that was there when the watch was set; or when the
- * session is gone, which brings another event. */
+/* Ends only as the controller, or with a watch on a /controller that was there when the watch was set; or
+ * when the session is gone, which brings another event. */
 static void reelect(struct controller *c, struct ctl_event *e)
 {
 	int32_t broker = -1;
@@ -569,8 +577,8 @@ static void reelect(struct controller *c, struct ctl_event *e)
 		if (err == ZK_OK) {
 			forget(c);
 			c->known = broker;
-			log_debug(CTL_LOGGER, "[Controller id=%d] Broker %d has been elected as the controller, so stopping "
-				  "the election process.", c->broker_id, broker);
+			log_debug(CTL_LOGGER, "[Controller id=%d] Broker %d has been elected as the "
+				  "controller, so stopping the election process.", c->broker_id, broker);
 			return;
 		}
 		c->known = -1;
@@ -581,8 +589,9 @@ static void reelect(struct controller *c, struct ctl_event *e)
 			continue;
 		c->known = c->broker_id;
 		c->active = true;
-		log_info(CTL_LOGGER, "[Controller id=%d] %d successfully elected as the controller. Epoch incremented to %d "
-			 "and epoch zk version is now %d", c->broker_id, c->broker_id, c->epoch, c->epoch_version);
+		log_info(CTL_LOGGER, "[Controller id=%d] %d successfully elected as the controller. Epoch "
+			 "incremented to %d and epoch zk version is now %d", c->broker_id, c->broker_id,
+			 c->epoch, c->epoch_version);
 		failover(c);
 		/* Once around: the watch on the node just made. */
 	}
@@ -606,8 +615,8 @@ static void register_and_reelect(struct controller *c, struct ctl_event *e)
 {
 	enum zk_err err = c->ports.register_broker(c->ports.arg);
 	if (err != ZK_OK)
-		log_error(CTL_LOGGER, "[Controller id=%d] This broker could not be registered again: %s.", c->broker_id,
-			  zk_err_text(err));
+		log_error(CTL_LOGGER, "[Controller id=%d] This broker could not be registered again: %s.",
+			  c->broker_id, zk_err_text(err));
 	reelect(c, e);
 }
 
@@ -692,7 +701,8 @@ int32_t controller_known(const struct controller *c)
 void controller_figures(const struct controller *c, struct controller_figures *out)
 {
 	CHECK_OBJ_NOTNULL(c, CONTROLLER_MAGIC);
-	*out = (struct controller_figures){ .active = c->active, .epoch = c->epoch, .queued_events = c->n_events,
+	*out = (struct controller_figures){ .active = c->active, .epoch = c->epoch,
+					    .queued_events = c->n_events,
 					    .topics = (int)HASH_COUNT(c->ctx.topics),
 					    .brokers = (int)HASH_COUNT(c->ctx.brokers) };
 	ctl_each_topic(t, &c->ctx) {
@@ -700,7 +710,8 @@ void controller_figures(const struct controller *c, struct controller_figures *o
 		ctl_each_partition(p, t) {
 			out->partitions++;
 			out->offline_partitions += !t->deleting &&
-						   (p->state != PARTITION_ONLINE || p->lead.leader == CTL_NO_LEADER);
+						   (p->state != PARTITION_ONLINE ||
+						    p->lead.leader == CTL_NO_LEADER);
 		}
 	}
 }

@@ -1,13 +1,13 @@
 /* controller.h - the one broker that decides who leads: elected through ZooKeeper, fenced by its epoch.
  *
- * Every broker has one of these; at most one of the cluster is active. It lives on the control reactor: one fiber works
- * off a queue of events, so that only one thing is decided at a time. All its writes to ZooKeeper are guarded by the
- * version of /controller_epoch that it got when it was elected. What it decides is written to the partitions' state
- * znodes and sent to the brokers as LeaderAndIsr, UpdateMetadata and StopReplica.
+ * Every broker has one of these; at most one of the cluster is active. It lives on the control reactor: one
+ * fiber works off a queue of events, so that only one thing is decided at a time. All its writes to ZooKeeper
+ * are guarded by the version of /controller_epoch that it got when it was elected. What it decides is written
+ * to the partitions' state znodes and sent to the brokers as LeaderAndIsr, UpdateMetadata and StopReplica.
  *
- * It never rests without being the controller or watching a /controller that existed when the watch was set: 3.9.2 can,
- * when /controller is deleted twice in quick succession.
- * Facts: kafka.controller.KafkaController of 3.9; contract: zk_schema section 3, coordination sections 2 to 4 and 7.
+ * It never rests without being the controller or watching a /controller that existed when the watch was set:
+ * 3.9.2 can, when /controller is deleted twice in quick succession. Facts: kafka.controller.KafkaController
+ * of 3.9; contract: zk_schema section 3, coordination sections 2 to 4 and 7.
  */
 #ifndef SAMSA_CONTROLLER_CONTROLLER_H
 #define SAMSA_CONTROLLER_CONTROLLER_H
@@ -27,9 +27,9 @@ struct stop_replica_request;
 struct stop_replica_response;
 struct arena;
 
-/* How the controller reaches a broker; main registers it. In a fiber of that broker's sender: each waits until the
- * broker has done what it was told. 0, or negative errno when the broker could not be reached: it is tried again.
- * Responses lie in the arena. */
+/* How the controller reaches a broker; main registers it. In a fiber of that broker's sender: each waits
+ * until the broker has done what it was told. 0, or negative errno when the broker could not be reached: it
+ * is tried again. Responses lie in the arena. */
 struct controller_ports {
 	void *arg;
 	int (*leader_and_isr)(void *arg, int32_t broker, const struct leader_and_isr_request *req,
@@ -37,7 +37,8 @@ struct controller_ports {
 	int (*update_metadata)(void *arg, int32_t broker, const struct update_metadata_request *req);
 	int (*stop_replica)(void *arg, int32_t broker, const struct stop_replica_request *req,
 			    struct stop_replica_response *resp, struct arena *arena);
-	/* Puts this broker's znode back after a session has expired; gives the new broker epoch. In a fiber. */
+	/* Puts this broker's znode back after a session has expired; gives the new broker epoch. In a
+	 * fiber. */
 	enum zk_err (*register_broker)(void *arg);
 };
 

@@ -1,4 +1,5 @@
-/* controller_priv.h - inside the controller's room: the object, its events, and how the files of the room divide it.
+/* controller_priv.h - inside the controller's room: the object, its events, and how the files of the room
+ * divide it.
  *
  *	controller.c     election, resigning, failover, brokers that come and go
  *	topics_sm.c      topics that come, grow and go (watches on /brokers/topics and /admin/delete_topics)
@@ -19,7 +20,8 @@
 #define CTL_STATE_LOGGER "state.change.logger"
 
 enum {
-	CTL_EVENTS_MAX = 100000,      /* waiting; one more is a bug, for events of a kind are not queued twice */
+	/* waiting; one more is a bug, for events of a kind are not queued twice */
+	CTL_EVENTS_MAX = 100000,
 	CTL_ARENA_BYTES = 256 << 20,  /* of one event */
 	CTL_SENDER_RETRY_MS = 100,
 };
@@ -82,7 +84,8 @@ void ctl_enqueue(struct controller *c, struct ctl_event *e);
 struct ctl_watch *ctl_watch_new(struct controller *c, const char *path, bool children, const char *event_name,
 				void (*run)(struct controller *c, struct ctl_event *e));
 void ctl_watch_free(struct controller *c, struct ctl_watch *w);
-/* A write fenced by the controller epoch. ZK_FENCED: another controller is there, and this one has resigned. */
+/* A write fenced by the controller epoch. ZK_FENCED: another controller is there, and this one has
+ * resigned. */
 enum zk_err ctl_write(struct controller *c, struct zk_op op, struct zk_req *req);
 /* As many, pipelined; each req->err tells. False when one was fenced. */
 bool ctl_write_all(struct controller *c, struct zk_req *reqs, size_t n);
@@ -109,16 +112,19 @@ struct ctl_partitions {
 void ctl_partitions_add(struct ctl_partitions *ps, struct ctl_partition *p);
 void ctl_partitions_free(struct ctl_partitions *ps);
 /* New ones are made in ZooKeeper and get their first leader; the others are elected anew by `strategy`. */
-void ctl_partitions_online(struct controller *c, const struct ctl_partitions *ps, enum elect_strategy strategy);
+void ctl_partitions_online(struct controller *c, const struct ctl_partitions *ps,
+			   enum elect_strategy strategy);
 void ctl_partitions_set(struct controller *c, const struct ctl_partitions *ps, enum ctl_partition_state to);
 /* Elects for all that are New or Offline and not on their way out. */
 void ctl_elect_offline(struct controller *c);
 /* Writes a leadership; on success it is the partition's, with its new partition epoch. */
-enum zk_err ctl_write_leadership(struct controller *c, struct ctl_partition *p, const struct ctl_leadership *lead);
+enum zk_err ctl_write_leadership(struct controller *c, struct ctl_partition *p,
+				 const struct ctl_leadership *lead);
 
 /* ---- replica_sm.c ---- */
 /* Every replica of the partition on `broker` (-1: on all) that may go there. */
-void ctl_replicas_to(struct controller *c, const struct ctl_partitions *ps, int32_t broker, enum ctl_replica_state to);
+void ctl_replicas_to(struct controller *c, const struct ctl_partitions *ps, int32_t broker,
+		     enum ctl_replica_state to);
 
 /* ---- push.c ---- */
 struct push *push_new(void);

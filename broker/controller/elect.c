@@ -15,7 +15,8 @@ struct election elect_first(const struct ctl_context *ctx, const struct ctl_part
 	return e;
 }
 
-static struct ctl_ids live_of(const struct ctl_context *ctx, const struct ctl_partition *p, const struct ctl_ids *ids)
+static struct ctl_ids live_of(const struct ctl_context *ctx, const struct ctl_partition *p,
+			      const struct ctl_ids *ids)
 {
 	struct ctl_ids live = { 0 };
 	for (int i = 0; i < ids->n; i++)
@@ -25,7 +26,8 @@ static struct ctl_ids live_of(const struct ctl_context *ctx, const struct ctl_pa
 	return live;
 }
 
-static struct election elect_offline(const struct ctl_context *ctx, const struct ctl_partition *p, bool unclean_allowed)
+static struct election elect_offline(const struct ctl_context *ctx, const struct ctl_partition *p,
+				     bool unclean_allowed)
 {
 	struct election e = { .leader = CTL_NO_LEADER, .isr = p->lead.isr };
 	for (int clean = 1; clean >= 0 && !e.found; clean--) {
@@ -33,7 +35,8 @@ static struct election elect_offline(const struct ctl_context *ctx, const struct
 			break;
 		for (int i = 0; i < p->n_replicas && !e.found; i++) {
 			int32_t id = p->replicas[i].broker;
-			if (!ctl_replica_is_online(ctx, &p->replicas[i]) || (clean && !ctl_ids_has(&p->lead.isr, id)))
+			if (!ctl_replica_is_online(ctx, &p->replicas[i]) ||
+			    (clean && !ctl_ids_has(&p->lead.isr, id)))
 				continue;
 			e.found = true;
 			e.unclean = !clean;
@@ -60,8 +63,8 @@ static struct election elect_preferred(const struct ctl_context *ctx, const stru
 	return e;
 }
 
-struct election elect(const struct ctl_context *ctx, const struct ctl_partition *p, enum elect_strategy strategy,
-		      bool unclean_allowed)
+struct election elect(const struct ctl_context *ctx, const struct ctl_partition *p,
+		      enum elect_strategy strategy, bool unclean_allowed)
 {
 	must(p->has_leadership);
 	if (strategy == ELECT_PREFERRED)

@@ -10,7 +10,8 @@ enum elect_strategy {
 	ELECT_PREFERRED, /* the first of the assignment, if it is live and in sync */
 };
 
-/* What an election ends in. Not found: leader CTL_NO_LEADER and the ISR as it was (offline), or nothing to do. */
+/* What an election ends in. Not found: leader CTL_NO_LEADER and the ISR as it was (offline), or nothing to
+ * do. */
 struct election {
 	bool found;
 	bool unclean;        /* a leader that was not in sync: records may be lost */
@@ -21,7 +22,7 @@ struct election {
 /* The first leadership of a partition: leads the first live replica, all live ones are in sync. */
 struct election elect_first(const struct ctl_context *ctx, const struct ctl_partition *p);
 /* `unclean_allowed`: unclean.leader.election.enable of the topic. */
-struct election elect(const struct ctl_context *ctx, const struct ctl_partition *p, enum elect_strategy strategy,
-		      bool unclean_allowed);
+struct election elect(const struct ctl_context *ctx, const struct ctl_partition *p,
+		      enum elect_strategy strategy, bool unclean_allowed);
 
 #endif

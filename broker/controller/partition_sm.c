@@ -1,6 +1,7 @@
 /* partition_sm.c - the partition state machine, and its writes to the state znodes.
  *
- *	NonExistent --topic seen--> New --first leader written--> Online <--leader lost, found--> Offline --deleted--> NonExistent
+ *	NonExistent --topic seen--> New --first leader written--> Online <--leader lost, found--> Offline
+ *	Offline --deleted--> NonExistent
  *
  * Facts: kafka.controller.ZkPartitionStateMachine of 3.9.
  */
@@ -40,8 +41,8 @@ static bool is_legal(enum ctl_partition_state from, enum ctl_partition_state to)
 static bool set_state(struct ctl_partition *p, enum ctl_partition_state to)
 {
 	if (!is_legal(p->state, to)) {
-		log_error(CTL_STATE_LOGGER, "Partition %s-%d cannot go from %s to %s.", p->topic->name, p->index,
-			  ctl_partition_state_name(p->state), ctl_partition_state_name(to));
+		log_error(CTL_STATE_LOGGER, "Partition %s-%d cannot go from %s to %s.", p->topic->name,
+			  p->index, ctl_partition_state_name(p->state), ctl_partition_state_name(to));
 		return false;
 	}
 	p->state = to;
@@ -60,7 +61,8 @@ void ctl_partitions_set(struct controller *c, const struct ctl_partitions *ps, e
 static struct slice encode(struct arena *a, const struct ctl_leadership *lead)
 {
 	struct znode_state state = {
-		.leader = lead->leader, .leader_epoch = lead->leader_epoch, .controller_epoch = lead->controller_epoch,
+		.leader = lead->leader, .leader_epoch = lead->leader_epoch,
+		.controller_epoch = lead->controller_epoch,
 		.isr = { (int32_t *)lead->isr.v, (unsigned)lead->isr.n }, .recovering = lead->recovering,
 	};
 	return znode_state_encode(a, &state);
@@ -72,13 +74,13 @@ static bool first_leadership(struct controller *c, const struct ctl_partition *p
 	struct election e = elect_first(&c->ctx, p);
 	*out = (struct ctl_leadership){ .leader = e.leader, .controller_epoch = c->epoch, .isr = e.isr };
 	if (!e.found)
-		log_error(CTL_STATE_LOGGER, "Partition %s-%d stays new: none of its replicas is live.", p->topic->name,
-			  p->index);
+		log_error(CTL_STATE_LOGGER, "Partition %s-%d stays new: none of its replicas is live.",
+			  p->topic->name, p->index);
 	return e.found;
 }
 
-/* One step of making many partitions: a create for each, pipelined. A node that is there already is all right for the
- * parents; for the state it means that another controller was here. */
+/* One step of making many partitions: a create for each, pipelined. A node that is there already is all right
+ * for the parents; for the state it means that another controller was here. */
 static bool create_all(struct controller *c, struct zk_req *reqs, size_t n, bool may_exist)
 {
 	bool fenced = !ctl_write_all(c, reqs, n);
@@ -99,7 +101,8 @@ struct making {
 	struct znode_path path;
 };
 
-/* Makes the znodes of new partitions in the order of 3.9: the topic's "partitions", each "partitions/p", each state. */
+/* Makes the znodes of new partitions in the order of 3.9: the topic's "partitions", each "partitions/p", each
+ * state. */
 static bool make_znodes(struct controller *c, struct making *new, int n, struct zk_req *states)
 {
 	struct zk_req *reqs = mem_zalloc((size_t)n * sizeof *reqs);
@@ -170,11 +173,12 @@ static bool reread(struct controller *c, struct ctl_partition *p)
 	struct arena arena;
 	arena_init(&arena, CTL_ARENA_BYTES);
 	zk_req_get(&req, path.s, false);
-	bool fine = zkc_call(c->zkc, &req) == ZK_OK && znode_state_decode(&arena, req.data, &state, &why) == 0 &&
-		    state.controller_epoch <= c->epoch && state.isr.n <= CTL_REPLICAS_MAX;
+	bool fine = zkc_call(c->zkc, &req) == ZK_OK && znode_state_decode(&arena, req.data, &state,
+		&why) == 0 && state.controller_epoch <= c->epoch && state.isr.n <= CTL_REPLICAS_MAX;
 	if (fine) {
 		p->lead = (struct ctl_leadership){ state.leader, state.leader_epoch, state.controller_epoch,
-						   req.stat.version, state.recovering, { .n = (int)state.isr.n } };
+						   req.stat.version, state.recovering,
+						   { .n = (int)state.isr.n } };
 		memcpy(p->lead.isr.v, state.isr.v, state.isr.n * sizeof *state.isr.v);
 	}
 	zk_req_fini(&req);
@@ -182,13 +186,15 @@ static bool reread(struct controller *c, struct ctl_partition *p)
 	return fine;
 }
 
-enum zk_err ctl_write_leadership(struct controller *c, struct ctl_partition *p, const struct ctl_leadership *lead)
+enum zk_err ctl_write_leadership(struct controller *c, struct ctl_partition *p,
+				 const struct ctl_leadership *lead)
 {
 	struct znode_path path = znode_state_path(p->topic->name, p->index);
 	struct arena arena;
 	struct zk_req req;
 	arena_init(&arena, CTL_ARENA_BYTES);
-	enum zk_err err = ctl_write(c, zk_op_set(path.s, encode(&arena, lead), p->lead.partition_epoch), &req);
+	enum zk_err err = ctl_write(c, zk_op_set(path.s, encode(&arena, lead), p->lead.partition_epoch),
+				    &req);
 	if (err == ZK_OK) {
 		int32_t version = req.stat.version;
 		p->lead = *lead;
@@ -222,14 +228,16 @@ static bool unclean_allowed(struct controller *c, const char *topic)
 	return allowed;
 }
 
-static struct election run_election(struct controller *c, const struct ctl_partition *p, enum elect_strategy strategy)
+static struct election run_election(struct controller *c, const struct ctl_partition *p,
+				    enum elect_strategy strategy)
 {
 	struct election e = elect(&c->ctx, p, strategy, false);
 	if (!e.found && strategy == ELECT_OFFLINE && unclean_allowed(c, p->topic->name))
 		e = elect(&c->ctx, p, strategy, true);
 	if (e.unclean)
-		log_warn(CTL_STATE_LOGGER, "Partition %s-%d: unclean election of %d, which was not in sync; records that "
-			 "only the old in-sync replicas had are lost.", p->topic->name, p->index, e.leader);
+		log_warn(CTL_STATE_LOGGER, "Partition %s-%d: unclean election of %d, which was not in sync; "
+			 "records that only the old in-sync replicas had are lost.", p->topic->name, p->index,
+			 e.leader);
 	return e;
 }
 
@@ -249,14 +257,15 @@ static bool elect_one(struct controller *c, struct ctl_partition *p, enum elect_
 		if (err == ZK_OK)
 			return true;
 		if (err != ZK_BADVERSION || !reread(c, p)) {
-			log_error(CTL_STATE_LOGGER, "Partition %s-%d: the new leader could not be written: %s.",
-				  p->topic->name, p->index, zk_err_text(err));
+			log_error(CTL_STATE_LOGGER, "Partition %s-%d: the new leader could not be written: "
+				  "%s.", p->topic->name, p->index, zk_err_text(err));
 			return false;
 		}
 	}
 }
 
-void ctl_partitions_online(struct controller *c, const struct ctl_partitions *ps, enum elect_strategy strategy)
+void ctl_partitions_online(struct controller *c, const struct ctl_partitions *ps,
+			   enum elect_strategy strategy)
 {
 	CHECK_OBJ_NOTNULL(c, CONTROLLER_MAGIC);
 	struct ctl_partitions new = { 0 }, old = { 0 };

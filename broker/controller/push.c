@@ -1,7 +1,7 @@
-/* push.c - requests to brokers. What one event decides is gathered and sent as one LeaderAndIsr, one UpdateMetadata and
- * one StopReplica for each broker, in this order. Each broker has a sender: a fiber with a queue, one request under
- * way, tried until the broker answers or is gone.
- * Facts: ControllerChannelManager and AbstractControllerBrokerRequestBatch of 3.9; contract: coordination, section 4.
+/* push.c - requests to brokers. What one event decides is gathered and sent as one LeaderAndIsr, one
+ * UpdateMetadata and one StopReplica for each broker, in this order. Each broker has a sender: a fiber with a
+ * queue, one request under way, tried until the broker answers or is gone. Facts: ControllerChannelManager
+ * and AbstractControllerBrokerRequestBatch of 3.9; contract: coordination, section 4.
  */
 #include "broker/controller/controller_priv.h"
 
@@ -138,8 +138,8 @@ static int32_t *copy_ids(struct arena *a, const int32_t *from, int n)
 	return ids;
 }
 
-static int32_t *replica_ids(struct arena *a, const struct ctl_partition *p, const struct ctl_context *only_offline,
-			    int32_t *ret_n)
+static int32_t *replica_ids(struct arena *a, const struct ctl_partition *p,
+			    const struct ctl_context *only_offline, int32_t *ret_n)
 {
 	int32_t *ids = arena_array(a, (size_t)p->n_replicas, sizeof *ids);
 	must(ids != NULL);
@@ -228,7 +228,8 @@ static void make_leader_and_isr(struct controller *c, struct sender *s)
 		must(t->partition_states != NULL);
 		for (int k = i; k < rows->n; k++)
 			if (rows->v[k].broker == s->broker && rows->v[k].p->topic == topic)
-				t->partition_states[t->n_partition_states++] = leader_row(&r->arena, &rows->v[k]);
+				t->partition_states[t->n_partition_states++] = leader_row(&r->arena,
+					&rows->v[k]);
 	}
 }
 
@@ -338,7 +339,8 @@ static void make_stop_replica(struct controller *c, struct sender *s)
 		if (rows->v[i].broker != s->broker)
 			continue;
 		*all = (struct stop_replica_request_partition){
-			p->index, p->topic->deletion_begun ? EPOCH_DELETED : p->lead.leader_epoch, rows->v[i].flag };
+			p->index, p->topic->deletion_begun ? EPOCH_DELETED : p->lead.leader_epoch,
+				rows->v[i].flag };
 		out->topic_states[out->n_topic_states++] = (struct stop_replica_request_topic){
 			copy_name(&r->arena, p->topic->name), all++, 1 };
 	}
@@ -377,14 +379,15 @@ static struct ctl_event *answer_event(const struct sender *s, const char *name, 
 }
 
 /* Which replicas a broker has deleted, and which it could not: an event for each partition. */
-static void deleted(struct sender *s, const struct stop_replica_request *req, const struct stop_replica_response *resp)
+static void deleted(struct sender *s, const struct stop_replica_request *req,
+		    const struct stop_replica_response *resp)
 {
 	for (int32_t i = 0; i < req->n_topic_states; i++) {
 		const struct stop_replica_request_topic *t = &req->topic_states[i];
 		if (!t->partition_states[0].delete_partition)
 			continue;
-		struct ctl_event *e = answer_event(s, "TopicDeletionStopReplicaResponseReceived", t->topic_name,
-						   ctl_replicas_deleted, 1);
+		struct ctl_event *e = answer_event(s, "TopicDeletionStopReplicaResponseReceived",
+						   t->topic_name, ctl_replicas_deleted, 1);
 		e->partitions[e->n_partitions++] = t->partition_states[0].partition_index;
 		e->failed = resp->error_code != KERR_NONE;
 		for (int32_t k = 0; k < resp->n_partition_errors; k++)

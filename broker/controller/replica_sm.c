@@ -21,8 +21,8 @@ static bool is_legal(enum ctl_replica_state from, enum ctl_replica_state to)
 	return sources[to] >> from & 1u;
 }
 
-/* A replica that goes offline leaves the in-sync replicas, unless it is the last of them; one that led leaves the
- * partition without a leader. The others are told. */
+/* A replica that goes offline leaves the in-sync replicas, unless it is the last of them; one that led leaves
+ * the partition without a leader. The others are told. */
 static void leave_isr(struct controller *c, struct ctl_partition *p, int32_t broker)
 {
 	if (!p->has_leadership || !(ctl_ids_has(&p->lead.isr, broker) || p->lead.leader == broker))
@@ -36,8 +36,8 @@ static void leave_isr(struct controller *c, struct ctl_partition *p, int32_t bro
 	lead.controller_epoch = c->epoch;
 	enum zk_err err = ctl_write_leadership(c, p, &lead);
 	if (err != ZK_OK) {
-		log_error(CTL_STATE_LOGGER, "Partition %s-%d: replica %d could not be taken from the ISR: %s.",
-			  p->topic->name, p->index, broker, zk_err_text(err));
+		log_error(CTL_STATE_LOGGER, "Partition %s-%d: replica %d could not be taken from the ISR: "
+			  "%s.", p->topic->name, p->index, broker, zk_err_text(err));
 		return;
 	}
 	if (p->topic->deleting)
@@ -48,7 +48,8 @@ static void leave_isr(struct controller *c, struct ctl_partition *p, int32_t bro
 	push_metadata(c, p);
 }
 
-static void enter(struct controller *c, struct ctl_partition *p, struct ctl_replica *r, enum ctl_replica_state to)
+static void enter(struct controller *c, struct ctl_partition *p, struct ctl_replica *r,
+		  enum ctl_replica_state to)
 {
 	enum ctl_replica_state from = r->state;
 	r->state = to;
@@ -70,7 +71,8 @@ static void enter(struct controller *c, struct ctl_partition *p, struct ctl_repl
 	}
 }
 
-void ctl_replicas_to(struct controller *c, const struct ctl_partitions *ps, int32_t broker, enum ctl_replica_state to)
+void ctl_replicas_to(struct controller *c, const struct ctl_partitions *ps, int32_t broker,
+		     enum ctl_replica_state to)
 {
 	CHECK_OBJ_NOTNULL(c, CONTROLLER_MAGIC);
 	for (int i = 0; c->active && i < ps->n; i++)
@@ -81,8 +83,8 @@ void ctl_replicas_to(struct controller *c, const struct ctl_partitions *ps, int3
 			if (is_legal(r->state, to))
 				enter(c, ps->v[i], r, to);
 			else
-				log_error(CTL_STATE_LOGGER, "Replica %d of %s-%d cannot go from %s to %s.", r->broker,
-					  ps->v[i]->topic->name, ps->v[i]->index, ctl_replica_state_name(r->state),
-					  ctl_replica_state_name(to));
+				log_error(CTL_STATE_LOGGER, "Replica %d of %s-%d cannot go from %s to %s.",
+					  r->broker, ps->v[i]->topic->name, ps->v[i]->index,
+					  ctl_replica_state_name(r->state), ctl_replica_state_name(to));
 		}
 }

@@ -63,7 +63,8 @@ static enum zk_err write_settings(const struct topics *t, const char *path, stru
 
 /* ---- creation: checks ---- */
 
-static enum kerr check_name(const struct topics *t, const struct topic_spec *spec, struct arena *arena, const char **why)
+static enum kerr check_name(const struct topics *t, const struct topic_spec *spec, struct arena *arena,
+			    const char **why)
 {
 	const char *problem = name_problem(spec->name);
 	if (problem) {
@@ -76,8 +77,8 @@ static enum kerr check_name(const struct topics *t, const struct topic_spec *spe
 		struct slice name = slice_of(other->name, other->name_bytes);
 		if (slice_eq(name, spec->name) || !name_collides(name, spec->name))
 			continue;
-		*why = arena_printf(arena, "Topic '%.*s' collides with existing topics: %s", SLICE_ARGS(spec->name),
-				    other->name);
+		*why = arena_printf(arena, "Topic '%.*s' collides with existing topics: %s",
+				    SLICE_ARGS(spec->name), other->name);
 		return KERR_INVALID_TOPIC_EXCEPTION;
 	}
 	return KERR_NONE;
@@ -109,7 +110,8 @@ static bool has_twice(const struct topic_assignment *a)
 }
 
 /* The rules for assignments by hand; partitions must be `first`, `first` + 1, ... in any order. */
-static enum kerr check_assignments(const struct topic_assignment *v, int32_t n, int32_t first, const char **why)
+static enum kerr check_assignments(const struct topic_assignment *v, int32_t n, int32_t first,
+				   const char **why)
 {
 	*why = NULL;
 	for (int32_t i = 0; i < n; i++) {
@@ -130,7 +132,8 @@ static enum kerr check_assignments(const struct topic_assignment *v, int32_t n, 
 	return KERR_NONE;
 }
 
-static enum kerr check_counts(int32_t partitions, int replication, int brokers, struct arena *arena, const char **why)
+static enum kerr check_counts(int32_t partitions, int replication, int brokers, struct arena *arena,
+			      const char **why)
 {
 	if (partitions <= 0 || partitions > TOPICS_PARTITIONS_MAX) {
 		*why = partitions <= 0 ? "Number of partitions must be larger than 0."
@@ -142,8 +145,8 @@ static enum kerr check_counts(int32_t partitions, int replication, int brokers, 
 		return KERR_INVALID_REPLICATION_FACTOR;
 	}
 	if (replication > brokers) {
-		*why = arena_printf(arena, "Replication factor: %d larger than available brokers: %d.", replication,
-				    brokers);
+		*why = arena_printf(arena, "Replication factor: %d larger than available brokers: %d.",
+				    replication, brokers);
 		return KERR_INVALID_REPLICATION_FACTOR;
 	}
 	return KERR_NONE;
@@ -167,7 +170,8 @@ static struct assign_broker *live_brokers(const struct topics *t, struct arena *
 }
 
 static enum kerr assign(struct assign_broker *brokers, int n, int32_t first, int32_t partitions, int replicas,
-			const uint32_t start_shift[2], struct arena *arena, struct znode_topic *out, const char **why)
+			const uint32_t start_shift[2], struct arena *arena, struct znode_topic *out,
+			const char **why)
 {
 	int32_t *ids = arena_array(arena, (size_t)partitions * (size_t)replicas, sizeof *ids);
 	out->partitions = arena_array(arena, (size_t)partitions, sizeof *out->partitions);
@@ -205,13 +209,14 @@ static enum kerr plan(const struct topics *t, const struct topic_spec *spec, str
 	uint32_t random[2];
 	if (spec->n_assignments > 0) {
 		if (spec->partitions != TOPICS_DEFAULT || spec->replication_factor != TOPICS_DEFAULT) {
-			*why = "Both numPartitions or replicationFactor and replicasAssignments were set. Both cannot be "
-			       "used at the same time.";
+			*why = "Both numPartitions or replicationFactor and replicasAssignments were set. "
+				"Both cannot be used at the same time.";
 			return KERR_INVALID_REQUEST;
 		}
 		return take_assignments(spec->assignments, spec->n_assignments, arena, out);
 	}
-	int32_t partitions = spec->partitions == TOPICS_DEFAULT ? t->config->num_partitions : spec->partitions;
+	int32_t partitions = spec->partitions == TOPICS_DEFAULT ? t->config->num_partitions
+		: spec->partitions;
 	int replication = spec->replication_factor == TOPICS_DEFAULT ? t->config->default_replication_factor
 								     : spec->replication_factor;
 	enum kerr error = check_counts(partitions, replication, n, arena, why);
@@ -266,15 +271,16 @@ static enum kerr check_settings(const struct topics *t, const struct topic_spec 
 {
 	for (size_t i = 0; i < spec->n_settings; i++)
 		if (!spec->settings[i].value) {
-			*why = arena_printf(arena, "Null value not supported for topic configs: %s", spec->settings[i].name);
+			*why = arena_printf(arena, "Null value not supported for topic configs: %s",
+					    spec->settings[i].name);
 			return KERR_INVALID_CONFIG;
 		}
 	*why = topic_config_check(arena, t->config, NULL, 0, spec->settings, spec->n_settings);
 	return *why ? KERR_INVALID_CONFIG : KERR_NONE;
 }
 
-enum kerr topics_create(const struct topics *t, const struct topic_spec *spec, bool validate_only, struct arena *arena,
-			struct topic_made *out, const char **why)
+enum kerr topics_create(const struct topics *t, const struct topic_spec *spec, bool validate_only,
+			struct arena *arena, struct topic_made *out, const char **why)
 {
 	struct znode_topic z = { 0 };
 	*why = NULL;
@@ -295,14 +301,15 @@ enum kerr topics_create(const struct topics *t, const struct topic_spec *spec, b
 	if (!error && !validate_only)
 		error = write_topic(t, spec, arena, &z, why);
 	if (!error)
-		*out = (struct topic_made){ z.id, (int32_t)z.n_partitions, (int16_t)z.partitions[0].replicas.n };
+		*out = (struct topic_made){ z.id, (int32_t)z.n_partitions,
+					    (int16_t)z.partitions[0].replicas.n };
 	return error;
 }
 
 /* ---- growth ---- */
 
-static enum kerr read_topic(const struct topics *t, struct slice name, struct arena *arena, struct znode_topic *out,
-			    const char **why)
+static enum kerr read_topic(const struct topics *t, struct slice name, struct arena *arena,
+			    struct znode_topic *out, const char **why)
 {
 	struct zk_req req;
 	struct znode_why problem;
@@ -327,21 +334,22 @@ static enum kerr read_topic(const struct topics *t, struct slice name, struct ar
 	return error;
 }
 
-static enum kerr check_growth(const struct topics *t, const struct znode_topic *z, struct slice name, int32_t count,
-			      const struct topic_assignment *assignments, int32_t n_assignments, struct arena *arena,
-			      const char **why)
+static enum kerr check_growth(const struct topics *t, const struct znode_topic *z, struct slice name,
+			      int32_t count, const struct topic_assignment *assignments,
+			      int32_t n_assignments, struct arena *arena, const char **why)
 {
 	int32_t so_far = (int32_t)z->n_partitions;
 	for (unsigned i = 0; i < z->n_partitions; i++)
 		if (z->partitions[i].adding.n > 0 || z->partitions[i].removing.n > 0) {
-			*why = arena_printf(arena, "A partition reassignment is in progress for the topic '%.*s'.", SLICE_ARGS(name));
+			*why = arena_printf(arena, "A partition reassignment is in progress for the topic "
+					    "'%.*s'.", SLICE_ARGS(name));
 			return KERR_REASSIGNMENT_IN_PROGRESS;
 		}
 	if (count == so_far)
 		*why = arena_printf(arena, "Topic already has %d partitions.", so_far);
 	else if (count < so_far)
-		*why = arena_printf(arena, "Topic currently has %d partitions, which is higher than the requested %d.", so_far,
-				    count);
+		*why = arena_printf(arena, "Topic currently has %d partitions, which is higher than the "
+				    "requested %d.", so_far, count);
 	else if (count > TOPICS_PARTITIONS_MAX)
 		*why = "Number of partitions is beyond TOPICS_PARTITIONS_MAX.";
 	if (*why)
@@ -349,8 +357,8 @@ static enum kerr check_growth(const struct topics *t, const struct znode_topic *
 	if (!assignments)
 		return KERR_NONE;
 	if (n_assignments != count - so_far) {
-		*why = arena_printf(arena, "Increasing the number of partitions by %d but %d assignments provided.",
-				    count - so_far, n_assignments);
+		*why = arena_printf(arena, "Increasing the number of partitions by %d but %d assignments "
+				    "provided.", count - so_far, n_assignments);
 		return KERR_INVALID_REPLICA_ASSIGNMENT;
 	}
 	for (int32_t i = 0; i < n_assignments; i++)
@@ -365,8 +373,8 @@ static enum kerr check_growth(const struct topics *t, const struct znode_topic *
 
 /* The partitions to add: as asked for, or beginning where the first partition's leader is (as 3.9 does). */
 static enum kerr plan_growth(const struct topics *t, const struct znode_topic *z, int32_t count,
-			     const struct topic_assignment *assignments, int32_t n_assignments, struct arena *arena,
-			     struct znode_topic *added, const char **why)
+			     const struct topic_assignment *assignments, int32_t n_assignments,
+			     struct arena *arena, struct znode_topic *added, const char **why)
 {
 	int n;
 	int32_t so_far = (int32_t)z->n_partitions;
@@ -383,8 +391,8 @@ static enum kerr plan_growth(const struct topics *t, const struct znode_topic *z
 	enum kerr error = check_counts(count, replication, n, arena, why);
 	if (error)
 		return error;
-	return assign(brokers, n, so_far, count - so_far, replication, (uint32_t[]){ start, (uint32_t)so_far }, arena, added,
-		      why);
+	return assign(brokers, n, so_far, count - so_far, replication,
+		      (uint32_t[]){ start, (uint32_t)so_far }, arena, added, why);
 }
 
 enum kerr topics_grow(const struct topics *t, struct slice name, int32_t count,
@@ -466,8 +474,8 @@ bool topics_wait_gone(const struct topics *t, struct slice name, int64_t timeout
 	return metastore_wait(t->metastore, is_gone, &(struct waiting){ name, 0 }, timeout_ms);
 }
 
-enum kerr topics_settings(const struct topics *t, struct slice name, struct arena *arena, struct config_setting **out,
-			  size_t *n)
+enum kerr topics_settings(const struct topics *t, struct slice name, struct arena *arena,
+			  struct config_setting **out, size_t *n)
 {
 	struct zk_req req;
 	struct znode_config z = { 0 };
@@ -477,7 +485,8 @@ enum kerr topics_settings(const struct topics *t, struct slice name, struct aren
 		return KERR_UNKNOWN_SERVER_ERROR;
 	zk_req_get(&req, path, false);
 	enum zk_err err = zkc_call(t->zkc, &req);
-	bool fine = err == ZK_NONODE || (err == ZK_OK && znode_config_decode(arena, req.data, &z, &problem) == 0);
+	bool fine = err == ZK_NONODE ||
+		(err == ZK_OK && znode_config_decode(arena, req.data, &z, &problem) == 0);
 	zk_req_fini(&req);
 	*out = arena_array(arena, z.n, sizeof **out);
 	*n = z.n;

@@ -1,7 +1,9 @@
-/* topics.h - topics as admins and clients ask for them: checked, assigned to brokers, written to ZooKeeper, where the
- * controller of the cluster sees them. In fibers of the control reactor; no controllership is needed.
+/* topics.h - topics as admins and clients ask for them: checked, assigned to brokers, written to ZooKeeper,
+ * where the controller of the cluster sees them. In fibers of the control reactor; no controllership is
+ * needed.
  *
- * Facts: kafka.server.ZkAdminManager, kafka.zk.AdminZkClient and AdminUtils of 3.9; contract: coordination, section 7.
+ * Facts: kafka.server.ZkAdminManager, kafka.zk.AdminZkClient and AdminUtils of 3.9; contract: coordination,
+ * section 7.
  */
 #ifndef SAMSA_CONTROLLER_TOPICS_H
 #define SAMSA_CONTROLLER_TOPICS_H
@@ -51,8 +53,8 @@ struct topic_made {
 };
 
 /* NONE, or the error and Kafka's words in the arena. With `validate_only` nothing is written. */
-enum kerr topics_create(const struct topics *t, const struct topic_spec *spec, bool validate_only, struct arena *arena,
-			struct topic_made *out, const char **why);
+enum kerr topics_create(const struct topics *t, const struct topic_spec *spec, bool validate_only,
+			struct arena *arena, struct topic_made *out, const char **why);
 /* Grows a topic to `count` partitions; `assignments` are those of the new ones, or NULL. */
 enum kerr topics_grow(const struct topics *t, struct slice name, int32_t count,
 		      const struct topic_assignment *assignments, int32_t n_assignments, bool validate_only,
@@ -65,7 +67,7 @@ bool topics_wait_leaders(const struct topics *t, struct slice name, int32_t part
 bool topics_wait_gone(const struct topics *t, struct slice name, int64_t timeout_ms);
 
 /* The topic's own settings. */
-enum kerr topics_settings(const struct topics *t, struct slice name, struct arena *arena, struct config_setting **out,
-			  size_t *n);
+enum kerr topics_settings(const struct topics *t, struct slice name, struct arena *arena,
+			  struct config_setting **out, size_t *n);
 
 #endif

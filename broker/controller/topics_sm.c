@@ -1,10 +1,10 @@
 /* topics_sm.c - topics that come, grow and go.
  *
- * A topic comes when /brokers/topics has a child that is not known: whoever wrote it, this broker's CreateTopics, another
- * broker's auto-creation or an old tool. It grows when its znode has more partitions. It goes when its name is under
- * /admin/delete_topics: brokers forget it, replicas go Offline, are deleted one by one, and when all are gone the
- * znodes go.
- * Facts: KafkaController.processTopicChange and TopicDeletionManager of 3.9; contract: coordination, section 7.
+ * A topic comes when /brokers/topics has a child that is not known: whoever wrote it, this broker's
+ * CreateTopics, another broker's auto-creation or an old tool. It grows when its znode has more partitions.
+ * It goes when its name is under /admin/delete_topics: brokers forget it, replicas go Offline, are deleted
+ * one by one, and when all are gone the znodes go. Facts: KafkaController.processTopicChange and
+ * TopicDeletionManager of 3.9; contract: coordination, section 7.
  */
 #include "broker/controller/controller_priv.h"
 
@@ -15,12 +15,14 @@
 /* ---- reading ---- */
 
 /* Adds what `json` has and `t` has not to `added`; false when the content cannot be used. */
-static bool take_assignment(struct ctl_topic *t, struct arena *arena, struct slice json, struct ctl_partitions *added)
+static bool take_assignment(struct ctl_topic *t, struct arena *arena, struct slice json,
+			    struct ctl_partitions *added)
 {
 	struct znode_topic z;
 	struct znode_why why;
 	if (znode_topic_decode(arena, json, &z, &why) != 0) {
-		log_error(CTL_LOGGER, "Topic %s is left alone: its znode cannot be read: %s.", t->name, why.s);
+		log_error(CTL_LOGGER, "Topic %s is left alone: its znode cannot be read: %s.", t->name,
+			  why.s);
 		return false;
 	}
 	t->has_id = z.has_id;
@@ -28,9 +30,10 @@ static bool take_assignment(struct ctl_topic *t, struct arena *arena, struct sli
 		t->id = z.id;
 	for (unsigned i = 0; i < z.n_partitions; i++) {
 		const struct znode_replicas *r = &z.partitions[i];
-		if (r->partition < 0 || r->partition >= CTL_PARTITIONS_MAX || r->replicas.n > CTL_REPLICAS_MAX) {
-			log_error(CTL_LOGGER, "Partition %s-%d is left alone: it is beyond this controller's limits.",
-				  t->name, r->partition);
+		if (r->partition < 0 || r->partition >= CTL_PARTITIONS_MAX ||
+		    r->replicas.n > CTL_REPLICAS_MAX) {
+			log_error(CTL_LOGGER, "Partition %s-%d is left alone: it is beyond this controller's "
+				  "limits.", t->name, r->partition);
 			continue;
 		}
 		if (!ctl_partition(t, r->partition))
@@ -46,7 +49,8 @@ static void take_state(struct ctl_partition *p, struct arena *arena, const struc
 	if (req->err != ZK_OK)
 		return;
 	if (znode_state_decode(arena, req->data, &s, &why) != 0 || s.isr.n > CTL_REPLICAS_MAX) {
-		log_error(CTL_LOGGER, "The state of %s-%d cannot be read: %s.", p->topic->name, p->index, why.s);
+		log_error(CTL_LOGGER, "The state of %s-%d cannot be read: %s.", p->topic->name, p->index,
+			  why.s);
 		return;
 	}
 	p->has_leadership = true;
@@ -189,8 +193,8 @@ static void bring_up(struct controller *c, const struct ctl_partitions *ps)
 {
 	if (ps->n == 0)
 		return;
-	log_info(CTL_LOGGER, "[Controller id=%d] New partition creation callback for %d partition(s), first %s-%d",
-		 c->broker_id, ps->n, ps->v[0]->topic->name, ps->v[0]->index);
+	log_info(CTL_LOGGER, "[Controller id=%d] New partition creation callback for %d partition(s), first "
+		 "%s-%d", c->broker_id, ps->n, ps->v[0]->topic->name, ps->v[0]->index);
 	ctl_partitions_set(c, ps, PARTITION_NEW);
 	ctl_replicas_to(c, ps, -1, REPLICA_NEW);
 	ctl_partitions_online(c, ps, ELECT_OFFLINE);
@@ -267,7 +271,8 @@ static void move_replicas(struct controller *c, struct ctl_topic *t, enum ctl_re
 	ctl_each_partition(p, t)
 		for (int i = 0; i < p->n_replicas; i++) {
 			struct ctl_partitions one = { &p, 1, 1 };
-			if (p->replicas[i].state == from && ctl_is_live(&c->ctx, p->replicas[i].broker) == live)
+			if (p->replicas[i].state == from &&
+			    ctl_is_live(&c->ctx, p->replicas[i].broker) == live)
 				ctl_replicas_to(c, &one, p->replicas[i].broker, to);
 		}
 }
@@ -305,8 +310,8 @@ static void finish_deletion(struct controller *c, struct ctl_topic *t)
 		err = zkc_delete_tree(c->zkc, paths[i], fence, c->epoch_version);
 	free(config);
 	if (err == ZK_OK) {
-		log_info(CTL_LOGGER, "[Controller id=%d] Deletion of topic %s successfully completed", c->broker_id,
-			 t->name);
+		log_info(CTL_LOGGER, "[Controller id=%d] Deletion of topic %s successfully completed",
+			 c->broker_id, t->name);
 		ctl_topic_remove(&c->ctx, t);
 	} else if (err == ZK_FENCED) {
 		ctl_resign(c);
@@ -376,8 +381,8 @@ void ctl_deletions_changed(struct controller *c, struct ctl_event *e)
 			continue;
 		}
 		if (!t->deleting)
-			log_info(CTL_LOGGER, "[Controller id=%d] Starting topic deletion for topic %s", c->broker_id,
-				 t->name);
+			log_info(CTL_LOGGER, "[Controller id=%d] Starting topic deletion for topic %s",
+				 c->broker_id, t->name);
 		t->deleting = true;
 	}
 	zk_req_fini(&req);
@@ -394,7 +399,8 @@ void ctl_replicas_deleted(struct controller *c, struct ctl_event *e)
 		struct ctl_partitions one = { &p, 1, 1 };
 		if (p && ctl_replica(p, e->broker))
 			ctl_replicas_to(c, &one, e->broker,
-					e->failed ? REPLICA_DELETION_INELIGIBLE : REPLICA_DELETION_SUCCESSFUL);
+					e->failed ? REPLICA_DELETION_INELIGIBLE
+					: REPLICA_DELETION_SUCCESSFUL);
 	}
 	if (all_deleted(t))
 		finish_deletion(c, t);
@@ -418,7 +424,8 @@ void ctl_preferred_changed(struct controller *c, struct ctl_event *e)
 	if (zkc_call(c->zkc, &req) == ZK_OK && znode_partitions_decode(&arena, req.data, &asked, &why) == 0)
 		for (unsigned i = 0; i < asked.n; i++) {
 			struct ctl_topic *t = ctl_topic(&c->ctx, asked.v[i].topic);
-			struct ctl_partition *p = t && !t->deleting ? ctl_partition(t, asked.v[i].partition) : NULL;
+			struct ctl_partition *p = t && !t->deleting ? ctl_partition(t, asked.v[i].partition)
+				: NULL;
 			if (p)
 				ctl_partitions_add(&ps, p);
 		}

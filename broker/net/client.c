@@ -161,7 +161,8 @@ static void closed(struct stream *s, int error, const char *why)
 {
 	struct client *c = client_of(s);
 	const char *tls = c->config.tls ? filter_tls_error(s->top) : "";
-	bool more = c->state == CLIENT_CONNECTING && error != 0 && !tls[0] && c->next_address < c->n_addresses;
+	bool more = c->state == CLIENT_CONNECTING && error != 0 && !tls[0] &&
+		c->next_address < c->n_addresses;
 	if (!more)
 		end(c, error, tls[0] ? tls : why);
 }

@@ -62,7 +62,8 @@ const char *conn_id(const struct conn *c, char out[CONN_ID_BYTES])
 {
 	CHECK_OBJ_NOTNULL(c, CONN_MAGIC);
 	const struct sys_addr *here = c->port->address;
-	snprintf(out, CONN_ID_BYTES, "%s:%u-%s:%u-%u", here->text, here->port, c->peer.text, c->peer.port, c->id);
+	snprintf(out, CONN_ID_BYTES, "%s:%u-%s:%u-%u", here->text, here->port, c->peer.text, c->peer.port,
+		 c->id);
 	return out;
 }
 
@@ -210,7 +211,8 @@ void conn_mute_until(struct conn *c, int64_t until_ns)
 {
 	CHECK_OBJ_NOTNULL(c, CONN_MAGIC);
 	int64_t left_ns = until_ns - reactor_now_ns(conn_reactor(c));
-	if (!stream_is_open(&c->stream) || left_ns <= 0 || (timer_armed(&c->mute) && c->mute.due_ns >= until_ns))
+	if (!stream_is_open(&c->stream) || left_ns <= 0 ||
+	    (timer_armed(&c->mute) && c->mute.due_ns >= until_ns))
 		return;
 	stream_block(&c->stream, BLOCK_MUTE);
 	timer_arm(conn_reactor(c), &c->mute, (left_ns + NS_IN_MS - 1) / NS_IN_MS);
@@ -326,10 +328,11 @@ static void say_why(struct conn *c, int error, const char *why)
 	conn_id(c, id);
 	bool fault = error == -EBADMSG || (!c->opened && error != 0);
 	if (!fault || !log_limited(&c->port->log, reactor_wall_ms(conn_reactor(c)), LOG_EVERY_MS)) {
-		log_debug(LOGGER, "Connection with %s (channelId=%s) disconnected: %s", c->peer.text, id, why);
+		log_debug(LOGGER, "Connection with %s (channelId=%s) disconnected: %s", c->peer.text, id,
+			  why);
 	} else if (c->opened) {
-		log_warn(LOGGER, "Unexpected error from %s (channelId=%s); closing connection: %s", c->peer.text, id,
-			 why);
+		log_warn(LOGGER, "Unexpected error from %s (channelId=%s); closing connection: %s",
+			 c->peer.text, id, why);
 	} else {
 		const char *tls = tls_of(c) ? filter_tls_error(tls_of(c)) : "";
 		log_info(LOGGER, "Failed authentication with %s (channelId=%s) (%s)", c->peer.text, id,

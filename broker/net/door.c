@@ -1,8 +1,8 @@
 /* door.c - see door_priv.h.
  *
- * A gate (one listener) watches its socket while it may accept. It looks the other way while it is paused by its timer
- * (too fast, or no descriptor left), or while there is no slot for one more connection; then peers wait in the
- * kernel's backlog, as with Kafka.
+ * A gate (one listener) watches its socket while it may accept. It looks the other way while it is paused by
+ * its timer (too fast, or no descriptor left), or while there is no slot for one more connection; then peers
+ * wait in the kernel's backlog, as with Kafka.
  */
 #include "broker/net/door_priv.h"
 
@@ -211,8 +211,8 @@ static void evict(struct reactor *here, struct msg *m)
 	FREE_OBJ(e);
 }
 
-/* A protected listener has taken a connection above max.connections: another listener gives one up, the least recently
- * active on the core of its oldest. */
+/* A protected listener has taken a connection above max.connections: another listener gives one up, the least
+ * recently active on the core of its oldest. */
 static void make_room(struct door *d)
 {
 	struct gate *from = NULL;
@@ -273,8 +273,8 @@ static void check_in(struct gate *g, int fd, const struct sys_addr *peer)
 		atomic_fetch_add_explicit(&d->refused, 1, memory_order_relaxed);
 		if (log_limited(&d->log, reactor_wall_ms(d->reactor), LOG_EVERY_MS))
 			log_info(LOGGER,
-				 "Rejected connection from %s, address already has the configured maximum of %lld connections.",
-				 peer->text, (long long)max);
+				 "Rejected connection from %s, address already has the configured maximum of "
+				 "%lld connections.", peer->text, (long long)max);
 		return;
 	}
 	let_in(g, fd, peer, ip);
@@ -394,8 +394,8 @@ static int resolve_ip_maxes(struct door *d, const struct net_config *config, cha
 		struct sys_addr found[ADDRESSES_MAX];
 		int n = sys_resolve(l->host, 0, found, ADDRESSES_MAX);
 		if (n <= 0) {
-			snprintf(error, TLS_ERROR_BYTES, "max.connections.per.ip.overrides: %s has no address: %s",
-				 l->host, strerror(n < 0 ? -n : ENOENT));
+			snprintf(error, TLS_ERROR_BYTES, "max.connections.per.ip.overrides: %s has no "
+				 "address: %s", l->host, strerror(n < 0 ? -n : ENOENT));
 			return n < 0 ? n : -ENOENT;
 		}
 		d->ip_maxes = mem_realloc(d->ip_maxes, (size_t)(d->n_ip_maxes + n) * sizeof *d->ip_maxes);
@@ -405,8 +405,8 @@ static int resolve_ip_maxes(struct door *d, const struct net_config *config, cha
 	return 0;
 }
 
-struct door *door_new(const struct net_config *config, struct reactor **cores, int n_cores, struct port *ports,
-		      char error[TLS_ERROR_BYTES])
+struct door *door_new(const struct net_config *config, struct reactor **cores, int n_cores,
+		      struct port *ports, char error[TLS_ERROR_BYTES])
 {
 	struct door *d;
 	must(n_cores > 0 && config->n_listeners <= NET_LISTENERS_MAX);

@@ -1,7 +1,7 @@
 /* door_priv.h - the door: listening sockets, and every count that a limit on connections is about.
  *
- * Lives on the first core. Others never look at its counts: a guest carries what it needs to know, and comes back as a
- * message when its connection is gone.
+ * Lives on the first core. Others never look at its counts: a guest carries what it needs to know, and comes
+ * back as a message when its connection is gone.
  */
 #ifndef SAMSA_NET_DOOR_PRIV_H
 #define SAMSA_NET_DOOR_PRIV_H
@@ -17,7 +17,8 @@ enum {
 struct door;
 struct gate;
 
-/* One connection, as the door sees it. The door's, but while it is under way to a core, or that core's connection. */
+/* One connection, as the door sees it. The door's, but while it is under way to a core, or that core's
+ * connection. */
 struct guest {
 	unsigned magic;
 	struct msg msg;
@@ -30,10 +31,10 @@ struct guest {
 	struct sys_addr peer;
 };
 
-/* Binds all sockets; `config`, `cores` and `ports` (core i's begin at i * NET_LISTENERS_MAX) are borrowed for its life.
- * NULL, and one line in `error`. Blocks. */
-struct door *door_new(const struct net_config *config, struct reactor **cores, int n_cores, struct port *ports,
-		      char error[TLS_ERROR_BYTES]);
+/* Binds all sockets; `config`, `cores` and `ports` (core i's begin at i * NET_LISTENERS_MAX) are borrowed for
+ * its life. NULL, and one line in `error`. Blocks. */
+struct door *door_new(const struct net_config *config, struct reactor **cores, int n_cores,
+		      struct port *ports, char error[TLS_ERROR_BYTES]);
 const struct sys_addr *door_address(const struct door *d, int listener);
 void door_free(struct door *d);
 

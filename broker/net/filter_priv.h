@@ -1,4 +1,5 @@
-/* filter_priv.h - one layer of a connection. Layers know their neighbours only through this: bytes in, a chain out.
+/* filter_priv.h - one layer of a connection. Layers know their neighbours only through this: bytes in, a
+ * chain out.
  *
  * Nothing here waits. -EAGAIN: the kernel has nothing or takes nothing now, the poller will tell (`needs`).
  * -EINPROGRESS: a helper is at work, filter_kick() will tell. Other negatives end the connection.
@@ -18,9 +19,11 @@ struct filter_ops {
 	const char *name;
 	/* Gets ready to carry bytes (connects, shakes hands): 0 when it is. Called again until then. */
 	int (*start)(struct filter *f);
-	/* At most `n` bytes; 0 is the peer's end. Also -ENOBUFS: no memory within the budget, try again later. */
+	/* At most `n` bytes; 0 is the peer's end. Also -ENOBUFS: no memory within the budget, try again
+	 * later. */
 	ssize_t (*read)(struct filter *f, void *p, size_t n);
-	/* Takes from `out` what it can and consumes it there. 0: all of it, and all that it kept, has left. */
+	/* Takes from `out` what it can and consumes it there. 0: all of it, and all that it kept, has
+	 * left. */
 	int (*write)(struct filter *f, struct chain *out);
 	/* Whether read() would give bytes that came already, of which the poller knows nothing. */
 	bool (*holds)(const struct filter *f);
@@ -53,7 +56,8 @@ struct x509_st;
 
 /* The bottom: a socket. `connecting` until the kernel says the outcome. */
 struct filter *filter_tcp_new(struct lane *lane, int fd, bool connecting);
-/* `host` is the name that a client checks and asks for; NULL for a server. Takes a hold on `ctx`, owns `below`. */
+/* `host` is the name that a client checks and asks for; NULL for a server. Takes a hold on `ctx`, owns
+ * `below`. */
 struct filter *filter_tls_new(struct lane *lane, struct filter *below, struct tlsctx *ctx, const char *host);
 
 /* What a TLS layer knows; it must be one. */

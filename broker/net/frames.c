@@ -113,8 +113,8 @@ static void expect_next(struct frames *f, uint32_t whole)
 	f->expect = whole >= FRAMES_LARGE_BYTES && whole <= FRAMES_EXPECT_MAX_BYTES ? whole : 0;
 }
 
-/* The window ends within a frame: its beginning moves to a buffer that has room for the rest, or stays where it is
- * when that is such a buffer. */
+/* The window ends within a frame: its beginning moves to a buffer that has room for the rest, or stays where
+ * it is when that is such a buffer. */
 static int begin_partial(struct frames *f, uint32_t whole)
 {
 	uint32_t here = f->end - f->at;

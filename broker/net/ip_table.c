@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Addresses are chosen by peers, so the hash has a key: nobody can aim at one bucket. `table_key` is a local of every
- * function that uses the table. */
+/* Addresses are chosen by peers, so the hash has a key: nobody can aim at one bucket. `table_key` is a local
+ * of every function that uses the table. */
 #define HASH_FUNCTION(bytes, n, hash) ((hash) = hash_bytes((bytes), (n), table_key))
 #define uthash_fatal(message) must_not_reach(message)
 #include <uthash.h>

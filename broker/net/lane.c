@@ -30,7 +30,8 @@ static void fire(struct reactor *here, struct timer *t)
 		list_init(&waiters);
 		list_splice_back(&waiters, &lane->waiters);
 		while (!list_empty(&waiters)) {
-			struct lane_waiter *w = list_entry(list_pop_front(&waiters), struct lane_waiter, link);
+			struct lane_waiter *w = list_entry(list_pop_front(&waiters), struct lane_waiter,
+							   link);
 			w->retry(w);
 		}
 	}

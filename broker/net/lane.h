@@ -7,17 +7,19 @@
 #include <stdint.h>
 
 enum {
-	LANE_ARENA_BYTES = 256 * 1024,         /* small frames of all connections are received into one such buffer */
+	/* small frames of all connections are received into one such buffer */
+	LANE_ARENA_BYTES = 256 * 1024,
 	LANE_ARENA_ROOM_MIN_BYTES = 32 * 1024, /* with less room left the next one is begun */
 	LANE_STARVED_MS = 2,                   /* how often those who wait for memory look again */
-	LANE_FRAME_STARVED_MS = 10 * 1000,     /* a frame that keeps memory so long while others wait loses its connection */
+	/* a frame that keeps memory so long while others wait loses its connection */
+	LANE_FRAME_STARVED_MS = 10 * 1000,
 	LANE_FRAMES_DEFAULT_BYTES = 128 * 1024 * 1024, /* the budget where none is set */
 };
 
 struct lane;
 
-/* `budget_bytes` for frames under way and not yet let go of by those who handle them; overdrawn by at most one frame.
- * -1: LANE_FRAMES_DEFAULT_BYTES. */
+/* `budget_bytes` for frames under way and not yet let go of by those who handle them; overdrawn by at most
+ * one frame. -1: LANE_FRAMES_DEFAULT_BYTES. */
 struct lane *lane_new(struct reactor *r, int64_t budget_bytes);
 /* After its last connection. */
 void lane_free(struct lane *lane);

@@ -50,11 +50,11 @@ static inline void lane_add(struct lane *lane, enum lane_counter which, uint64_t
 	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-/* The shared buffer, with at least LANE_ARENA_ROOM_MIN_BYTES of room behind `used`. Borrowed: hold it to keep what is
- * put there. NULL when the budget is spent. */
+/* The shared buffer, with at least LANE_ARENA_ROOM_MIN_BYTES of room behind `used`. Borrowed: hold it to keep
+ * what is put there. NULL when the budget is spent. */
 struct buf *lane_arena(struct lane *lane);
-/* Memory for a frame that is not all here; it is `partial` from now on. NULL: wait, and try again. When no other frame
- * is under way it is given whatever the budget says, so that somebody always gets on. */
+/* Memory for a frame that is not all here; it is `partial` from now on. NULL: wait, and try again. When no
+ * other frame is under way it is given whatever the budget says, so that somebody always gets on. */
 struct buf *lane_partial_begin(struct lane *lane, struct lane_partial *partial, size_t bytes);
 void lane_partial_end(struct lane_partial *partial);
 /* Retried when memory may be there; harmless when it waits already. */

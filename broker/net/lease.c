@@ -1,7 +1,7 @@
 /* lease.c - see lease.h.
  *
- * What comes back is pushed on a stack of its class by compare-and-swap, from any core. The owner takes the whole
- * stack at once when its own list is empty, so no element can be popped twice and the stack has no ABA.
+ * What comes back is pushed on a stack of its class by compare-and-swap, from any core. The owner takes the
+ * whole stack at once when its own list is empty, so no element can be popped twice and the stack has no ABA.
  */
 #include "broker/net/lease.h"
 
@@ -111,7 +111,8 @@ static void lease_drop(struct hold *h)
 static struct lease *reuse(struct lease_pool *pool, int class)
 {
 	if (!pool->own[class])
-		pool->own[class] = atomic_exchange_explicit(&pool->returned[class], NULL, memory_order_acquire);
+		pool->own[class] = atomic_exchange_explicit(&pool->returned[class], NULL,
+							    memory_order_acquire);
 	struct lease *l = pool->own[class];
 	if (!l)
 		return NULL;

@@ -1,5 +1,5 @@
-/* net.c - see net.h. What is told to the net object goes to the door first and from there to the cores, behind the
- * connections that the door has sent before.
+/* net.c - see net.h. What is told to the net object goes to the door first and from there to the cores,
+ * behind the connections that the door has sent before.
  */
 #include "broker/net/net.h"
 
@@ -129,7 +129,8 @@ struct net *net_new(const struct net_config *config, struct reactor **cores, int
 	struct net *net;
 	size_t listeners_bytes = (size_t)config->n_listeners * sizeof *config->listeners;
 	must(n_cores > 0 && config->n_listeners > 0 && config->n_listeners <= NET_LISTENERS_MAX);
-	must(config->events && config->events->on_open && config->events->on_frame && config->events->on_close);
+	must(config->events && config->events->on_open && config->events->on_frame &&
+	     config->events->on_close);
 	ALLOC_OBJ(net, NET_MAGIC);
 	net->config = *config;
 	net->listeners = mem_dup(config->listeners, listeners_bytes);

@@ -30,7 +30,8 @@ static uint32_t wanted(const struct stream *s)
 	return (s->blocks ? 0 : (uint32_t)SYS_READABLE) | (s->want_write ? (uint32_t)SYS_WRITABLE : 0);
 }
 
-/* Blocking a stream does not ask the poller for less at once: most blocks are gone before the next byte comes. */
+/* Blocking a stream does not ask the poller for less at once: most blocks are gone before the next byte
+ * comes. */
 static void ask(struct stream *s)
 {
 	if (s->state == STREAM_CLOSED)
@@ -212,8 +213,8 @@ static bool deliver(struct stream *s)
 	}
 	if (rc == -EBADMSG) {
 		char why[96];
-		snprintf(why, sizeof why, "Invalid receive (size = %d larger than %u)", frames_bad_size(&s->in),
-			 s->in.max);
+		snprintf(why, sizeof why, "Invalid receive (size = %d larger than %u)",
+			 frames_bad_size(&s->in), s->in.max);
 		stream_close(s, rc, why);
 	}
 	if (rc == -ENOBUFS) {
@@ -314,8 +315,8 @@ static void kicked(void *arg)
 	stream_unpin(s);
 }
 
-void stream_start(struct stream *s, const struct stream_ops *ops, struct lane *lane, struct filter *top, int fd,
-		  uint32_t frame_max)
+void stream_start(struct stream *s, const struct stream_ops *ops, struct lane *lane, struct filter *top,
+		  int fd, uint32_t frame_max)
 {
 	*s = (struct stream){ .magic = STREAM_MAGIC, .ops = ops, .lane = lane, .top = top, .pins = 1 };
 	s->io.fd = fd;

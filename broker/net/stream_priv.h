@@ -1,13 +1,13 @@
-/* stream_priv.h - one socket on one core with its layers, cut input, queued output: what a connection that was accepted
- * and one that was made have in common.
+/* stream_priv.h - one socket on one core with its layers, cut input, queued output: what a connection that
+ * was accepted and one that was made have in common.
  *
  *	         start() of all layers is done              stream_finish(), or the peer's end
- *	OPENING ------------------------------> OPEN ------------------------------------------> FINISHING
- *	    |                                     |                                                  | nothing is owed
- *	    +----------------- stream_close(), errors --------------------> CLOSED <-----------------+
+ *	OPENING ------------------------------> OPEN --------------------------------------------> FINISHING
+ *	    |                                     |                                     nothing is owed |
+ *	    +----------------- stream_close(), errors --------------------> CLOSED <-------------------+
  *
- * The memory goes when the last pin goes: the open socket is one, each call into the owner, each message under way,
- * and whatever the owner pins for its own reasons (open slots).
+ * The memory goes when the last pin goes: the open socket is one, each call into the owner, each message
+ * under way, and whatever the owner pins for its own reasons (open slots).
  */
 #ifndef SAMSA_NET_STREAM_PRIV_H
 #define SAMSA_NET_STREAM_PRIV_H
@@ -29,7 +29,8 @@ enum {
 	BLOCK_END = 32,    /* it reads no more at all */
 };
 
-enum { STREAM_TURN_BYTES = 1024 * 1024 }; /* read at once from one connection, before others have their turn */
+/* read at once from one connection, before others have their turn */
+enum { STREAM_TURN_BYTES = 1024 * 1024 };
 
 struct stream;
 
@@ -67,8 +68,8 @@ struct stream {
 };
 
 /* Takes over the layers; `fd` is the bottom one's. Ends in `opened` or `closed`, maybe before it returns. */
-void stream_start(struct stream *s, const struct stream_ops *ops, struct lane *lane, struct filter *top, int fd,
-		  uint32_t frame_max);
+void stream_start(struct stream *s, const struct stream_ops *ops, struct lane *lane, struct filter *top,
+		  int fd, uint32_t frame_max);
 /* Queues all links; they leave together at the end of the turn. Dropped when it is closed. */
 void stream_send(struct stream *s, struct chain *chain);
 void stream_block(struct stream *s, unsigned why);

@@ -1,4 +1,5 @@
-/* tcp.c - the bottom layer: a socket. Memory leaves gathered in one call, long ranges of files by sendfile. */
+/* tcp.c - the bottom layer: a socket. Memory leaves gathered in one call, long ranges of files by
+ * sendfile. */
 #include "broker/base/must.h"
 #include "broker/net/filter_priv.h"
 #include "broker/net/lane_priv.h"
@@ -9,11 +10,13 @@
 enum {
 	TCP_MAGIC = 0x7c9a4411,
 	TCP_IOVS_MAX = 64,
-	/* Shorter ranges are read to memory and leave with their header in one call; sendfile costs more there. */
+	/* Shorter ranges are read to memory and leave with their header in one call; sendfile costs more
+	 * there. */
 	TCP_SENDFILE_MIN_BYTES = 32 * 1024,
 	TCP_UNREAD_BYTES = 4096,
 	TCP_UNREAD_TIMES = 64,
-	TCP_SENDFILE_MAX_BYTES = 1024 * 1024, /* of one call: also the window whose residency is asked at once */
+	/* of one call: also the window whose residency is asked at once */
+	TCP_SENDFILE_MAX_BYTES = 1024 * 1024,
 };
 
 struct tcp {
@@ -63,7 +66,8 @@ static bool is_long_range(const struct link *l)
 	return l->kind == LINK_FILE && l->n >= TCP_SENDFILE_MIN_BYTES;
 }
 
-/* Memory up to the next long range; *more when there is one. Short ranges become memory where the cache has them. */
+/* Memory up to the next long range; *more when there is one. Short ranges become memory where the cache has
+ * them. */
 static int gather(struct tcp *t, struct chain *out, struct iovec *iov, size_t *bytes, bool *more)
 {
 	int n = 0;
@@ -119,7 +123,8 @@ static int tcp_write(struct filter *f, struct chain *out)
 	struct tcp *t = tcp_of(f);
 	while (out->first) {
 		bool full = false;
-		ssize_t k = is_long_range(out->first) ? send_range(t, out, &full) : send_memory(t, out, &full);
+		ssize_t k = is_long_range(out->first) ? send_range(t, out, &full)
+			: send_memory(t, out, &full);
 		if (k < 0)
 			return (int)k;
 		chain_consume(out, (uint64_t)k);

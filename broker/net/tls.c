@@ -1,14 +1,14 @@
-/* tls.c - the TLS layer. OpenSSL sees only memory: what came from below lies in `in`, what goes down is gathered in
- * `sealing`, so that many records leave in one call.
+/* tls.c - the TLS layer. OpenSSL sees only memory: what came from below lies in `in`, what goes down is
+ * gathered in `sealing`, so that many records leave in one call.
  *
  *	          client speaks first, server waits             SSL_do_handshake() is done
  *	WAITING <----------------------------------> STEPPING ----------------------------> OPEN
  *	                                                 | fails                             | fails
  *	                                                 +------------> FAILED <-------------+
  *
- * A step of the handshake takes 0.3 to 1 ms of CPU, as much as hundreds of requests: it is a helper's. While it is
- * under way (STEPPING) everything OpenSSL touches is the helper's; an end of the connection then leaves the memory to
- * the step's return.
+ * A step of the handshake takes 0.3 to 1 ms of CPU, as much as hundreds of requests: it is a helper's. While
+ * it is under way (STEPPING) everything OpenSSL touches is the helper's; an end of the connection then leaves
+ * the memory to the step's return.
  */
 #include "broker/base/must.h"
 #include "broker/net/filter_priv.h"
@@ -107,7 +107,8 @@ static long bio_ctrl(BIO *bio, int command, long n, void *p)
 
 BIO_METHOD *tls_bio_method_new(void)
 {
-	/* OpenSSL has 127 numbers to give out for as long as the process lives; nobody looks for this BIO by number. */
+	/* OpenSSL has 127 numbers to give out for as long as the process lives; nobody looks for this BIO by
+	 * number. */
 	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK | TLS_BIO_NUMBER, "samsa");
 	must(m != NULL);
 	BIO_meth_set_read_ex(m, bio_read);
@@ -164,8 +165,8 @@ static void drop_spent_input(struct tls *t)
 	}
 }
 
-/* More ciphertext; only when OpenSSL has taken all there was. The buffer is lent whatever the budget says, as it is
- * what lets a frame under way come to its end, and goes back when it is spent. */
+/* More ciphertext; only when OpenSSL has taken all there was. The buffer is lent whatever the budget says, as
+ * it is what lets a frame under way come to its end, and goes back when it is spent. */
 static ssize_t receive(struct tls *t)
 {
 	must(t->in == NULL);
@@ -345,7 +346,8 @@ static size_t lease_for(uint64_t plain)
 /* Short links at the head of the chain, copied together to be one record. */
 static size_t gather(const struct chain *out, struct buf *to, size_t max)
 {
-	for (const struct link *l = out->first; l && l->kind == LINK_MEM && l->n < TLS_GATHER_BELOW_BYTES; l = l->next) {
+	for (const struct link *l = out->first; l && l->kind == LINK_MEM && l->n < TLS_GATHER_BELOW_BYTES;
+	     l = l->next) {
 		if (to->used + l->n > max)
 			break;
 		memcpy(to->bytes + to->used, l->p, l->n);
@@ -475,7 +477,8 @@ static void expect_host(struct tls *t, const char *host)
 	must(rc == 1);
 	if (!tlsctx_checks_host(t->ctx))
 		return;
-	rc = address ? X509_VERIFY_PARAM_set1_ip_asc(param, host) : X509_VERIFY_PARAM_set1_host(param, host, 0);
+	rc = address ? X509_VERIFY_PARAM_set1_ip_asc(param, host)
+		     : X509_VERIFY_PARAM_set1_host(param, host, 0);
 	must(rc == 1);
 }
 

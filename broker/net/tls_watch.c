@@ -46,11 +46,11 @@ static void looked(struct reactor *here, struct job *job)
 		tlsctx_put(w->now);
 		w->now = w->found;
 		w->found = NULL;
-		log_info(LOGGER, "Listener %s: certificates and keys were loaded anew; connections keep the ones they have",
-			 w->name);
+		log_info(LOGGER, "Listener %s: certificates and keys were loaded anew; connections keep the "
+			 "ones they have", w->name);
 	} else if (w->error[0]) {
-		log_error(LOGGER, "Listener %s: the new certificates or keys cannot be used, the old ones stay: %s",
-			  w->name, w->error);
+		log_error(LOGGER, "Listener %s: the new certificates or keys cannot be used, the old ones "
+			  "stay: %s", w->name, w->error);
 	}
 	w->stamp = w->found_stamp;
 	if (w->again)

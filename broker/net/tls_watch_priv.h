@@ -25,8 +25,8 @@ int tls_watch_init(struct tls_watch *w, const struct tls_config *config, const c
 		   char error[TLS_ERROR_BYTES]);
 /* When no helper works for it any more. */
 void tls_watch_fini(struct tls_watch *w);
-/* Looks at the files on a helper and makes a new context when they changed, or when it must. A new one that cannot be
- * used leaves the old one where it is, and the log says why. */
+/* Looks at the files on a helper and makes a new context when they changed, or when it must. A new one that
+ * cannot be used leaves the old one where it is, and the log says why. */
 void tls_watch_look(struct tls_watch *w, struct reactor *r, bool must_try);
 
 #endif

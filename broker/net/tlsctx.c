@@ -52,21 +52,23 @@ static bool set_protocols(SSL_CTX *ssl, const char *list, char error[TLS_ERROR_B
 		int v = word_is(w, "TLSv1.2") ? TLS1_2_VERSION : word_is(w, "TLSv1.3") ? TLS1_3_VERSION : 0;
 		if (!v) {
 			snprintf(error, TLS_ERROR_BYTES,
-				 "ssl.enabled.protocols: %.*s is not offered; TLSv1.2 and TLSv1.3 are", (int)w.n, w.p);
+				 "ssl.enabled.protocols: %.*s is not offered; TLSv1.2 and TLSv1.3 are",
+				 (int)w.n, w.p);
 			return false;
 		}
 		lowest = lowest ? min_of(lowest, v) : v;
 		highest = max_of(highest, v);
 	}
 	if (!lowest) {
-		snprintf(error, TLS_ERROR_BYTES, "ssl.enabled.protocols is empty; TLSv1.2 and TLSv1.3 are offered");
+		snprintf(error, TLS_ERROR_BYTES, "ssl.enabled.protocols is empty; TLSv1.2 and TLSv1.3 are "
+			 "offered");
 		return false;
 	}
 	return SSL_CTX_set_min_proto_version(ssl, lowest) && SSL_CTX_set_max_proto_version(ssl, highest);
 }
 
-/* OpenSSL keeps the suites of TLS 1.3 apart. Each list is as long as the configured one at most, as OpenSSL's own
- * names are shorter than the standard's. */
+/* OpenSSL keeps the suites of TLS 1.3 apart. Each list is as long as the configured one at most, as OpenSSL's
+ * own names are shorter than the standard's. */
 struct suites {
 	char *old, *tls13;
 };
@@ -140,7 +142,8 @@ static bool use_trust(SSL_CTX *ssl, const struct tls_config *config, bool server
 		if (server)
 			ok = ok && SSL_CTX_add_client_CA(ssl, sk_X509_value(trust, i)) == 1;
 	}
-	/* As in Java, whatever is in the trust store is trusted, an intermediate or the very certificate too. */
+	/* As in Java, whatever is in the trust store is trusted, an intermediate or the very certificate
+	 * too. */
 	X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
 	sk_X509_pop_free(trust, X509_free);
 	if (!ok)
@@ -148,7 +151,8 @@ static bool use_trust(SSL_CTX *ssl, const struct tls_config *config, bool server
 	return ok;
 }
 
-static bool use_identity(struct tlsctx *t, const struct tls_config *config, bool needed, char error[TLS_ERROR_BYTES])
+static bool use_identity(struct tlsctx *t, const struct tls_config *config, bool needed,
+			 char error[TLS_ERROR_BYTES])
 {
 	struct tlsstore_identity id = { .certificate = NULL };
 	char why[160];
@@ -163,8 +167,8 @@ static bool use_identity(struct tlsctx *t, const struct tls_config *config, bool
 	}
 	bool ok = SSL_CTX_use_cert_and_key(t->ssl, id.certificate, id.key, id.chain, 1) == 1;
 	if (!ok)
-		snprintf(error, TLS_ERROR_BYTES, "%s: certificate and private key cannot be used together: %s", id.from,
-			 tls_openssl_error(why, sizeof why));
+		snprintf(error, TLS_ERROR_BYTES, "%s: certificate and private key cannot be used together: "
+			 "%s", id.from, tls_openssl_error(why, sizeof why));
 	t->certificate = ok ? id.certificate : NULL;
 	if (ok)
 		X509_up_ref(id.certificate);
@@ -185,10 +189,13 @@ static void set_verification(SSL_CTX *ssl, const struct tls_config *config, bool
 static void set_manners(SSL_CTX *ssl)
 {
 	static const unsigned char session_context[] = "samsa";
-	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_options(ssl,
+			    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+			    SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_dh_auto(ssl, 1);
-	/* Sessions are resumed by tickets alone, so nothing is kept here for a client that may never return. */
+	/* Sessions are resumed by tickets alone, so nothing is kept here for a client that may never
+	 * return. */
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ssl, 1);
 	int rc = SSL_CTX_set_session_id_context(ssl, session_context, sizeof session_context - 1);
@@ -319,8 +326,8 @@ bool tlsctx_may_replace(const struct tlsctx *old, const struct tlsctx *fresh, co
 		return false;
 	}
 	if (!config->allow_san_changes && !names_all(old->certificate, fresh->certificate)) {
-		snprintf(error, TLS_ERROR_BYTES, "Keystore SubjectAltNames does not match: the new certificate lacks "
-			 "names of the old one; ssl.allow.san.changes=true allows it");
+		snprintf(error, TLS_ERROR_BYTES, "Keystore SubjectAltNames does not match: the new "
+			 "certificate lacks names of the old one; ssl.allow.san.changes=true allows it");
 		return false;
 	}
 	return true;

@@ -1,8 +1,8 @@
 /* tlsctx.h - what a side of TLS needs to know, made from Kafka's ssl.* keys: an immutable, counted SSL_CTX.
  *
- * One context serves all connections of a listener on all cores: OpenSSL only counts in it once a connection exists,
- * and handshakes run on helpers anyway. A reload makes a new one; connections keep the one they began with.
- * Making one reads files and may be slow: at start or on a helper.
+ * One context serves all connections of a listener on all cores: OpenSSL only counts in it once a connection
+ * exists, and handshakes run on helpers anyway. A reload makes a new one; connections keep the one they began
+ * with. Making one reads files and may be slow: at start or on a helper.
  */
 #ifndef SAMSA_NET_TLSCTX_H
 #define SAMSA_NET_TLSCTX_H
@@ -20,7 +20,8 @@ enum {
 	TLS_ERROR_BYTES = 512,
 };
 
-/* The keys of one listener (or of the inter-broker client) as server.properties spells them; NULL is not set. */
+/* The keys of one listener (or of the inter-broker client) as server.properties spells them; NULL is not
+ * set. */
 struct tls_config {
 	const char *keystore_type;          /* ssl.keystore.type: PEM, PKCS12; JKS is refused with advice */
 	const char *keystore_location;      /* ssl.keystore.location */
@@ -33,11 +34,13 @@ struct tls_config {
 	const char *truststore_password;    /* ssl.truststore.password */
 	const char *truststore_certs;       /* ssl.truststore.certificates: PEM text */
 	const char *enabled_protocols;      /* ssl.enabled.protocols: "TLSv1.2,TLSv1.3" */
-	const char *cipher_suites;          /* ssl.cipher.suites: Java (IANA) names; NULL or "" for OpenSSL's default */
+	/* ssl.cipher.suites: Java (IANA) names; NULL or "" for OpenSSL's default */
+	const char *cipher_suites;
 	enum tls_client_auth client_auth;   /* ssl.client.auth; a server's */
 	bool check_host;                    /* ssl.endpoint.identification.algorithm is https; a client's */
 	bool allow_dn_changes;              /* ssl.allow.dn.changes: else a reload keeps the subject */
-	bool allow_san_changes;             /* ssl.allow.san.changes: else a reload keeps the alternative names */
+	/* ssl.allow.san.changes: else a reload keeps the alternative names */
+	bool allow_san_changes;
 };
 
 struct tlsctx;

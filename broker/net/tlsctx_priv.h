@@ -6,8 +6,8 @@
 
 #include <openssl/bio.h>
 
-/* The layer's own BIO: moves bytes between OpenSSL and the layer's buffers, never calls the kernel. Made once for each
- * context, as OpenSSL wants it made at run time. */
+/* The layer's own BIO: moves bytes between OpenSSL and the layer's buffers, never calls the kernel. Made once
+ * for each context, as OpenSSL wants it made at run time. */
 BIO_METHOD *tls_bio_method_new(void);
 const BIO_METHOD *tlsctx_bio(const struct tlsctx *t);
 

@@ -59,7 +59,8 @@ static int read_whole(const char *path, char **bytes, size_t *n)
 	return min_of(rc, 0);
 }
 
-static bool store_open_file(struct store *s, const char *path, const char *password, char error[TLS_ERROR_BYTES])
+static bool store_open_file(struct store *s, const char *path, const char *password,
+			    char error[TLS_ERROR_BYTES])
 {
 	*s = (struct store){ .label = path, .password = password };
 	int rc = read_whole(path, &s->bytes, &s->n);
@@ -83,7 +84,8 @@ static void store_open_text(struct store *s, const char *key, const char *text, 
 static bool is_jks(const struct store *s)
 {
 	static const unsigned char jks[] = { 0xfe, 0xed, 0xfe, 0xed }, jceks[] = { 0xce, 0xce, 0xce, 0xce };
-	return s->n >= sizeof jks && (memcmp(s->bytes, jks, sizeof jks) == 0 || memcmp(s->bytes, jceks, sizeof jceks) == 0);
+	return s->n >= sizeof jks && (memcmp(s->bytes, jks, sizeof jks) == 0 ||
+				      memcmp(s->bytes, jceks, sizeof jceks) == 0);
 }
 
 static bool is_pkcs12(const struct store *s)
@@ -136,8 +138,9 @@ static bool pem_key(struct store *s, EVP_PKEY **key, char error[TLS_ERROR_BYTES]
 	*key = PEM_read_bio_PrivateKey(s->bio, NULL, give_password, (void *)(uintptr_t)s->password);
 	if (*key)
 		return true;
-	return complain(error, s, s->password ? "no private key can be read with ssl.key.password"
-					      : "no private key can be read (an encrypted one needs ssl.key.password)");
+	if (s->password)
+		return complain(error, s, "no private key can be read with ssl.key.password");
+	return complain(error, s, "no private key can be read (an encrypted one needs ssl.key.password)");
 }
 
 static bool pem_chain(struct store *s, struct tlsstore_identity *out, char error[TLS_ERROR_BYTES])
@@ -168,7 +171,8 @@ static bool p12_identity(struct store *s, struct tlsstore_identity *out, char er
 {
 	if (!p12_read(s, &out->key, &out->certificate, &out->chain, error))
 		return false;
-	return (out->key && out->certificate) || complain(error, s, "there is no private key with its certificate in it");
+	return (out->key && out->certificate) || complain(error, s, "there is no private key with its "
+							  "certificate in it");
 }
 
 static bool p12_trust(struct store *s, STACK_OF(X509) **out, char error[TLS_ERROR_BYTES])
@@ -195,12 +199,14 @@ static bool known_type(const char *key, const char *type, char error[TLS_ERROR_B
 	return false;
 }
 
-static bool identity_of_text(const struct tls_config *c, struct tlsstore_identity *out, char error[TLS_ERROR_BYTES])
+static bool identity_of_text(const struct tls_config *c, struct tlsstore_identity *out,
+			     char error[TLS_ERROR_BYTES])
 {
 	struct store s;
 	out->from = "ssl.keystore.key";
 	if (!c->keystore_key || !c->keystore_chain) {
-		snprintf(error, TLS_ERROR_BYTES, "ssl.keystore.key and ssl.keystore.certificate.chain go together");
+		snprintf(error, TLS_ERROR_BYTES, "ssl.keystore.key and ssl.keystore.certificate.chain go "
+			 "together");
 		return false;
 	}
 	store_open_text(&s, "ssl.keystore.key", c->keystore_key, c->key_password);
@@ -214,7 +220,8 @@ static bool identity_of_text(const struct tls_config *c, struct tlsstore_identit
 	return ok;
 }
 
-static bool identity_of_file(const struct tls_config *c, struct tlsstore_identity *out, char error[TLS_ERROR_BYTES])
+static bool identity_of_file(const struct tls_config *c, struct tlsstore_identity *out,
+			     char error[TLS_ERROR_BYTES])
 {
 	struct store s;
 	bool ok;

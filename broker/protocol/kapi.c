@@ -1,3 +1,4 @@
+/* kapi.c - see kapi.h. */
 #include "broker/protocol/kapi.h"
 
 /* Keys are dense but for the APIs of KRaft, so a key stands at most where its number says. */

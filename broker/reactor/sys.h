@@ -35,8 +35,8 @@ struct sys_addr {
  * where. */
 int sys_listen(const char *host, uint16_t port, int backlog, struct sys_addr *bound);
 /* -EADDRINUSE when somebody listens there already. To be asked before the first sys_listen() on a port: as
- * sockets share their port, a second process would else take part of the first one's connections unnoticed.
- * */
+ * sockets share their port, a second process would else take part of the first one's connections
+ * unnoticed. */
 int sys_port_taken(const char *host, uint16_t port);
 /* -EMFILE, -ENFILE: no descriptor was left; the connection was taken and closed, so that the listener does
  * not stay readable for ever. */
@@ -70,8 +70,8 @@ struct sys_poller *sys_poller_new(void);
 void sys_poller_free(struct sys_poller *p);
 int sys_poller_set(struct sys_poller *p, int fd, uint32_t events, void *cookie); /* adds or changes */
 void sys_poller_remove(struct sys_poller *p, int fd);
-/* Waits at most `timeout_ns` (-1: for ever, 0: not at all) and fills `ready`; returns how many, 0 when woken.
- * */
+/* Waits at most `timeout_ns` (-1: for ever, 0: not at all) and fills `ready`; returns how many, 0 when
+ * woken. */
 int sys_poller_wait(struct sys_poller *p, struct sys_ready *ready, int max, int64_t timeout_ns);
 /* Ends a wait from any thread; a wake before the wait ends it too. */
 void sys_poller_wake(struct sys_poller *p);
@@ -105,8 +105,8 @@ int sys_unlink(const char *path);
 int sys_mkdir(const char *path);            /* 0 when it is there already; makes parents; mode 0755 */
 int sys_rmdir(const char *path);
 int sys_chmod_private(int fd);              /* 0600 */
-/* Calls `each` for every entry but . and .. in no order, until it returns non-zero, which is then returned.
- * */
+/* Calls `each` for every entry but . and .. in no order, until it returns non-zero, which is then
+ * returned. */
 int sys_list_dir(const char *path, int (*each)(void *arg, const char *name, bool is_dir), void *arg);
 /* An exclusive lock on `path`, created if missing; -EWOULDBLOCK when it is held, by Java's FileLock too.
  * Returns a descriptor; closing it lets the lock go. */

@@ -107,8 +107,8 @@ int64_t sys_rss_bytes(void)
 	return (int64_t)resident * sysconf(_SC_PAGESIZE);
 }
 
-/* The name that others may reach this machine by: what the resolver calls it, or else what it calls itself.
- * */
+/* The name that others may reach this machine by: what the resolver calls it, or else what it calls
+ * itself. */
 int sys_hostname(char *out, size_t n)
 {
 	struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM }, *found;
@@ -118,7 +118,7 @@ int sys_hostname(char *out, size_t n)
 	if (getaddrinfo(out, NULL, &hints, &found) != 0)
 		return 0;
 	if (found->ai_canonname && strlen(found->ai_canonname) < n)
-		strcpy(out, found->ai_canonname);
+		snprintf(out, n, "%s", found->ai_canonname);
 	freeaddrinfo(found);
 	return 0;
 }

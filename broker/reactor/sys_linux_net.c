@@ -139,8 +139,8 @@ static int bound_socket(const struct addrinfo *a, bool share)
 	return -why;
 }
 
-/* A socket bound to `host`, where "" is every address of both families or, without IPv6, every one of IPv4.
- * */
+/* A socket bound to `host`, where "" is every address of both families or, without IPv6, every one of
+ * IPv4. */
 static int bind_host(const char *host, uint16_t port, bool share)
 {
 	bool any = host == NULL || host[0] == 0;

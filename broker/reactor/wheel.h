@@ -28,8 +28,8 @@ void wheel_init(struct wheel *w, int64_t now_ns);
 /* `t` is due in the first tick that begins at or after t->due_ns and after the present one. It must not be
  * armed. */
 void wheel_add(struct wheel *w, struct timer *t);
-/* Moves what is due at `now_ns` to the end of `due`, earlier ticks first, within a tick as they were placed.
- * */
+/* Moves what is due at `now_ns` to the end of `due`, earlier ticks first, within a tick as they were
+ * placed. */
 void wheel_advance(struct wheel *w, int64_t now_ns, struct list *due);
 /* When to advance next: never later than the first timer is due, at times earlier (to move far timers
  * nearer). INT64_MAX: nothing is armed. */

@@ -35,7 +35,8 @@ static struct topic_settings *read_settings(struct manager *m, const char *topic
 	if (err == ZK_OK && znode_config_decode(&arena, req.data, &z, &why) != 0)
 		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path, why.s);
 	else if (err != ZK_OK && err != ZK_NONODE)
-		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path, zk_err_text(err));
+		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path,
+			  zk_err_text(err));
 	struct config_setting *own = arena_array(&arena, z.n, sizeof *own);
 	must(own != NULL);
 	for (unsigned i = 0; i < z.n; i++)
@@ -219,7 +220,8 @@ static void adopt_on_core(struct reactor *there, struct call *c)
 	struct manager_adopt *a = c->arg;
 	struct replicas *replicas = a->m->c.replicas[reactor_core(there)];
 	log_attach(a->log, there, &a->m->log_owner);
-	replicas_add(replicas, a->topic, a->partition, a->log, topic_settings_get(a->settings), a->high_watermark);
+	replicas_add(replicas, a->topic, a->partition, a->log, topic_settings_get(a->settings),
+		     a->high_watermark);
 	call_done(there, c);
 }
 
@@ -227,7 +229,8 @@ void manager_adopt(struct manager *m, struct manager_adopt *a)
 {
 	struct call call;
 	a->m = m;
-	call_run(m->c.control, m->c.reactors[manager_home(m, a->topic, a->partition)], &call, adopt_on_core, a);
+	call_run(m->c.control, m->c.reactors[manager_home(m, a->topic, a->partition)], &call, adopt_on_core,
+		 a);
 }
 
 /* ---- loading ---- */
@@ -273,18 +276,19 @@ static void say_loaded(const struct loading *l)
 	const struct load *load = l->load;
 	const struct log_repair *repair = &l->open.repair;
 	const struct log *log = l->open.log;
-	log_info(MANAGER_LOG_LOGGER, "Completed load of Log(dir=%s, topic=%s, partition=%d, highWatermark=%lld, "
-		 "lastStableOffset=%lld, logStartOffset=%lld, logEndOffset=%lld) with %u segments in %lldms (%d/%d completed)",
-		 l->found->path, l->found->topic, l->found->partition, (long long)l->found->high_watermark,
-		 (long long)l->found->high_watermark, (long long)log_start_offset(log), (long long)log_end_offset(log),
-		 log_segments(log), (long long)((sys_mono_ns() - l->begun_ns) / 1000000), load->done, load->all);
+	log_info(MANAGER_LOG_LOGGER, "Completed load of Log(dir=%s, topic=%s, partition=%d, "
+		 "highWatermark=%lld, lastStableOffset=%lld, logStartOffset=%lld, logEndOffset=%lld) with %u "
+		 "segments in %lldms (%d/%d completed)", l->found->path, l->found->topic, l->found->partition,
+		 (long long)l->found->high_watermark, (long long)l->found->high_watermark,
+		 (long long)log_start_offset(log), (long long)log_end_offset(log), log_segments(log),
+		 (long long)((sys_mono_ns() - l->begun_ns) / 1000000), load->done, load->all);
 	if (repair->bytes_cut > 0)
 		log_warn(MANAGER_LOG_LOGGER, "%s: a torn tail of %llu bytes was cut off.", l->found->path,
 			 (unsigned long long)repair->bytes_cut);
 	if (repair->damaged)
-		log_error(MANAGER_LOG_LOGGER, "%s: damage inside the log. Offsets %lld to %lld are not served; their bytes "
-			  "are kept beside the log as *.corrupt.", l->found->path, (long long)repair->damaged_from,
-			  (long long)repair->damaged_to);
+		log_error(MANAGER_LOG_LOGGER, "%s: damage inside the log. Offsets %lld to %lld are not "
+			  "served; their bytes are kept beside the log as *.corrupt.", l->found->path,
+			  (long long)repair->damaged_from, (long long)repair->damaged_to);
 }
 
 static void fail_directory(struct manager *m, int dir, const char *path, int error)
@@ -306,8 +310,9 @@ static void adopt_fiber(void *arg)
 		fail_directory(m, l->found->dir, l->found->path, l->error);
 	} else if (!l->found->deleted) {
 		say_loaded(l);
-		struct manager_adopt a = { .topic = slice_str(l->found->topic), .partition = l->found->partition,
-					   .log = l->open.log, .settings = l->settings,
+		struct manager_adopt a = { .topic = slice_str(l->found->topic),
+					   .partition = l->found->partition, .log = l->open.log,
+					   .settings = l->settings,
 					   .high_watermark = l->found->high_watermark };
 		manager_adopt(m, &a);
 	}
@@ -363,11 +368,11 @@ static void say_stops(const struct logdirs *dirs)
 		if (dirs->dirs[i].offline)
 			continue;
 		if (dirs->dirs[i].stop == LOG_STOP_CLEAN)
-			log_info(MANAGER_LOG_LOGGER, "Skipping recovery of %d logs from %s since clean shutdown file was found",
-				 dirs->dirs[i].n_logs, dirs->dirs[i].path);
+			log_info(MANAGER_LOG_LOGGER, "Skipping recovery of %d logs from %s since clean "
+				 "shutdown file was found", dirs->dirs[i].n_logs, dirs->dirs[i].path);
 		else
-			log_info(MANAGER_LOG_LOGGER, "Recovering %d logs from %s since no clean shutdown file was found",
-				 dirs->dirs[i].n_logs, dirs->dirs[i].path);
+			log_info(MANAGER_LOG_LOGGER, "Recovering %d logs from %s since no clean shutdown "
+				 "file was found", dirs->dirs[i].n_logs, dirs->dirs[i].path);
 	}
 }
 

@@ -1,9 +1,10 @@
-/* manager.h - the replicas of this broker as a whole, on the control reactor: loads them at start, makes, drops and
- * deletes them as the controller says, keeps checkpoints and retention going, and closes them at the end.
+/* manager.h - the replicas of this broker as a whole, on the control reactor: loads them at start, makes,
+ * drops and deletes them as the controller says, keeps checkpoints and retention going, and closes them at
+ * the end.
  *
- * Functions that wait run in a fiber. Data stays with the home cores: what the manager wants done there it asks for
- * with call_run() (reactor/call.h).
- * Facts: kafka.server.ReplicaManager and kafka.log.LogManager of 3.9; contract: coordination section 4.
+ * Functions that wait run in a fiber. Data stays with the home cores: what the manager wants done there it
+ * asks for with call_run() (reactor/call.h). Facts: kafka.server.ReplicaManager and kafka.log.LogManager of
+ * 3.9; contract: coordination section 4.
  */
 #ifndef SAMSA_REPLICA_MANAGER_H
 #define SAMSA_REPLICA_MANAGER_H
@@ -43,8 +44,8 @@ struct log_owner *manager_log_owner(struct manager *m);
 /* The cores' tables, once they are made with that owner. */
 void manager_set_replicas(struct manager *m, struct replicas **replicas);
 
-/* Opens every partition found on disk, in parallel, and gives each to its home core. False, after one line in the log,
- * when the broker must not start. */
+/* Opens every partition found on disk, in parallel, and gives each to its home core. False, after one line in
+ * the log, when the broker must not start. */
 bool manager_load(struct manager *m);
 /* 0 to 100, for /startupz. Any thread. */
 int manager_load_percent(const struct manager *m);

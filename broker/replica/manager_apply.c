@@ -13,11 +13,13 @@
 #define STATE_LOGGER "state.change.logger"
 
 /* The fences of every request of a controller. */
-static enum kerr check_epochs(struct manager *m, int32_t controller_epoch, int64_t broker_epoch, int32_t controller)
+static enum kerr check_epochs(struct manager *m, int32_t controller_epoch, int64_t broker_epoch,
+			      int32_t controller)
 {
 	if (controller_epoch < m->controller_epoch) {
-		log_warn(STATE_LOGGER, "[Broker id=%d] Ignoring a request of controller %d with epoch %d: epoch %d is known.",
-			 m->c.broker_id, controller, controller_epoch, m->controller_epoch);
+		log_warn(STATE_LOGGER, "[Broker id=%d] Ignoring a request of controller %d with epoch %d: "
+			 "epoch %d is known.", m->c.broker_id, controller, controller_epoch,
+			 m->controller_epoch);
 		return KERR_STALE_CONTROLLER_EPOCH;
 	}
 	if (broker_epoch != -1 && broker_epoch < m->broker_epoch)
@@ -80,13 +82,15 @@ static enum kerr make_replica(struct manager *m, const struct role_call *r)
 	char *path = logdirs_path(dirs, dir, r->topic, r->index);
 	struct making making = { .open = { .dir = path, .config = settings->config, .stop = LOG_STOP_CLEAN,
 					   .now_ms = sys_wall_ms(),
-					   .producer_expiration_ms = m->c.config->producer_id_expiration_ms } };
+					   .producer_expiration_ms =
+						   m->c.config->producer_id_expiration_ms } };
 	fiber_offload(m->c.control, make_work, &making, "new log");
 	if (making.error) {
 		log_error(MANAGER_LOG_LOGGER, "%s cannot be made: %s.", path, strerror(-making.error));
 		dirs->dirs[dir].offline = true;
 	} else {
-		log_info(MANAGER_LOG_LOGGER, "Created log for partition %.*s-%d in %s", SLICE_ARGS(r->topic), r->index, path);
+		log_info(MANAGER_LOG_LOGGER, "Created log for partition %.*s-%d in %s", SLICE_ARGS(r->topic),
+			 r->index, path);
 		struct manager_adopt a = { .topic = r->topic, .partition = r->index, .log = making.open.log,
 					   .settings = settings };
 		manager_adopt(m, &a);
@@ -124,8 +128,9 @@ static enum kerr apply_role(struct manager *m, struct slice topic, const struct 
 		set_role(m, &r);
 	}
 	if (r.error)
-		log_info(STATE_LOGGER, "[Broker id=%d] LeaderAndIsr for %.*s-%d with leader %d, epoch %d: %s.", m->c.broker_id,
-			 SLICE_ARGS(topic), p->partition_index, p->leader, p->leader_epoch, kerr_name(r.error));
+		log_info(STATE_LOGGER, "[Broker id=%d] LeaderAndIsr for %.*s-%d with leader %d, epoch %d: "
+			 "%s.", m->c.broker_id, SLICE_ARGS(topic), p->partition_index, p->leader,
+			 p->leader_epoch, kerr_name(r.error));
 	return r.error;
 }
 
@@ -133,7 +138,8 @@ static void apply_topic(struct manager *m, const struct leader_and_isr_request_t
 			struct leader_and_isr_response_topic *out, struct arena *arena)
 {
 	out->topic_id = t->topic_id;
-	out->partition_errors = arena_array(arena, (size_t)t->n_partition_states, sizeof *out->partition_errors);
+	out->partition_errors = arena_array(arena, (size_t)t->n_partition_states,
+					    sizeof *out->partition_errors);
 	must(out->partition_errors != NULL);
 	for (int32_t i = 0; i < t->n_partition_states; i++) {
 		const struct leader_and_isr_request_partition *p = &t->partition_states[i];
@@ -147,7 +153,8 @@ void manager_leader_and_isr(struct manager *m, const struct leader_and_isr_reque
 			    struct leader_and_isr_response *resp, struct arena *arena)
 {
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
-	resp->error_code = (int16_t)check_epochs(m, req->controller_epoch, req->broker_epoch, req->controller_id);
+	resp->error_code = (int16_t)check_epochs(m, req->controller_epoch, req->broker_epoch,
+						 req->controller_id);
 	if (resp->error_code)
 		return;
 	resp->topics = arena_array(arena, (size_t)req->n_topic_states, sizeof *resp->topics);
@@ -236,7 +243,8 @@ static void remove_work(void *arg)
 	d->error = log_remove_dir(d->path);
 }
 
-/* Files of a deleted partition stay for file.delete.delay.ms; what is left at the end is removed at the next start. */
+/* Files of a deleted partition stay for file.delete.delay.ms; what is left at the end is removed at the next
+ * start. */
 static void remove_later(void *arg)
 {
 	struct discarding *d = arg;
@@ -259,18 +267,19 @@ static enum kerr discard(struct manager *m, struct slice topic, int32_t index, s
 	fiber_offload(m->c.control, discard_work, d, "deleted log");
 	m->c.logdirs->dirs[dir].n_logs--;
 	if (d->error) {
-		log_error(MANAGER_LOG_LOGGER, "The log of %.*s-%d could not be deleted: %s.", SLICE_ARGS(topic), index,
-			  strerror(-d->error));
+		log_error(MANAGER_LOG_LOGGER, "The log of %.*s-%d could not be deleted: %s.",
+			  SLICE_ARGS(topic), index, strerror(-d->error));
 		free(d);
 		return KERR_KAFKA_STORAGE_ERROR;
 	}
-	log_info(MANAGER_LOG_LOGGER, "Log for partition %.*s-%d is renamed to %s and is scheduled for deletion",
-		 SLICE_ARGS(topic), index, d->path);
+	log_info(MANAGER_LOG_LOGGER, "Log for partition %.*s-%d is renamed to %s and is scheduled for "
+		 "deletion", SLICE_ARGS(topic), index, d->path);
 	must(fiber_start(m->c.control, "delete", remove_later, d) != NULL);
 	return KERR_NONE;
 }
 
-static enum kerr stop_one(struct manager *m, struct slice topic, const struct stop_replica_request_partition *p)
+static enum kerr stop_one(struct manager *m, struct slice topic,
+			  const struct stop_replica_request_partition *p)
 {
 	struct call call;
 	int home = manager_home(m, topic, p->partition_index);
@@ -288,7 +297,8 @@ void manager_stop_replica(struct manager *m, const struct stop_replica_request *
 {
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
 	int32_t n = 0;
-	resp->error_code = (int16_t)check_epochs(m, req->controller_epoch, req->broker_epoch, req->controller_id);
+	resp->error_code = (int16_t)check_epochs(m, req->controller_epoch, req->broker_epoch,
+						 req->controller_id);
 	if (resp->error_code)
 		return;
 	for (int32_t t = 0; t < req->n_topic_states; t++)
@@ -301,7 +311,8 @@ void manager_stop_replica(struct manager *m, const struct stop_replica_request *
 		for (int32_t i = 0; i < topic->n_partition_states; i++) {
 			const struct stop_replica_request_partition *p = &topic->partition_states[i];
 			enum kerr error = stop_one(m, topic->topic_name, p);
-			resp->partition_errors[resp->n_partition_errors++] = (struct stop_replica_response_partition){
+			resp->partition_errors[resp->n_partition_errors++] =
+				(struct stop_replica_response_partition){
 				topic->topic_name, p->partition_index, (int16_t)error };
 			deleted |= p->delete_partition && p->leader_epoch == EPOCH_DELETED;
 		}

@@ -5,6 +5,7 @@
 #include "broker/base/must.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- checkpoints ---- */
@@ -53,8 +54,8 @@ static void write_work(void *arg)
 	for (int i = 0; i < dirs->n; i++) {
 		int error = dirs->dirs[i].offline ? 0 : logdirs_checkpoint(dirs, i, w->kind, &w->files[i]);
 		if (error)
-			log_error(MANAGER_LOG_LOGGER, "A checkpoint of log directory %s could not be written: %s.",
-				  dirs->dirs[i].path, strerror(-error));
+			log_error(MANAGER_LOG_LOGGER, "A checkpoint of log directory %s could not be "
+				  "written: %s.", dirs->dirs[i].path, strerror(-error));
 		free(w->files[i].text);
 	}
 }
@@ -167,7 +168,8 @@ static void clock_run(void *arg)
 		fiber_event_set(&m->clocks_stopped);
 }
 
-static void start_clock(struct manager *m, int64_t first_ms, int64_t every_ms, void (*tick)(struct manager *m))
+static void start_clock(struct manager *m, int64_t first_ms, int64_t every_ms,
+			void (*tick)(struct manager *m))
 {
 	const int64_t forever_ms = 1000000000000;
 	if (every_ms >= forever_ms)
@@ -189,8 +191,8 @@ void manager_start(struct manager *m)
 	start_clock(m, c->replica_high_watermark_checkpoint_interval_ms,
 		    c->replica_high_watermark_checkpoint_interval_ms, high_watermarks);
 	start_clock(m, first_ms, c->log_flush_scheduler_interval_ms, flushes);
-	start_clock(m, c->producer_id_expiration_check_interval_ms, c->producer_id_expiration_check_interval_ms,
-		    expiry);
+	start_clock(m, c->producer_id_expiration_check_interval_ms,
+		    c->producer_id_expiration_check_interval_ms, expiry);
 	log_info(MANAGER_LOG_LOGGER, "Starting log cleanup with a period of %lld ms.",
 		 (long long)c->log_retention_check_interval_ms);
 }
@@ -241,7 +243,7 @@ static void detach_one(void *arg, struct partition *p)
 	l->topic = slice_of(mem_dup(p->topic, p->topic_bytes), p->topic_bytes);
 	l->index = p->index;
 	l->wait.done = closed_detached;
-	strcpy(l->path, log_dir(p->log));
+	snprintf(l->path, sizeof l->path, "%s", log_dir(p->log));
 	list_push_back(&closing->logs, &l->link);
 	closing->waiting++;
 	partition_drop_role(p);
@@ -272,14 +274,17 @@ static void close_one(struct close_work *w, struct closed_log *l)
 	int dir = logdirs_of(w->m->c.logdirs, l->path);
 	int error = log_close(l->log, &recovery_point);
 	if (error) {
-		log_error(MANAGER_LOG_LOGGER, "%s could not be closed in order: %s.", l->path, strerror(-error));
+		log_error(MANAGER_LOG_LOGGER, "%s could not be closed in order: %s.", l->path,
+			  strerror(-error));
 		w->clean[dir] = false;
 	} else {
-		checkpoint_add_offset(&w->files[LOGDIR_RECOVERY_POINTS][dir], l->topic, l->index, recovery_point);
+		checkpoint_add_offset(&w->files[LOGDIR_RECOVERY_POINTS][dir], l->topic, l->index,
+				      recovery_point);
 		if (l->start_offset > l->first_base)
 			checkpoint_add_offset(&w->files[LOGDIR_START_OFFSETS][dir], l->topic, l->index,
 					      l->start_offset);
-		checkpoint_add_offset(&w->files[LOGDIR_HIGH_WATERMARKS][dir], l->topic, l->index, l->high_watermark);
+		checkpoint_add_offset(&w->files[LOGDIR_HIGH_WATERMARKS][dir], l->topic, l->index,
+				      l->high_watermark);
 	}
 	topic_settings_put(l->settings);
 	free((void *)l->topic.p);
@@ -296,7 +301,8 @@ static void close_all_work(void *arg)
 			close_one(w, list_entry(it, struct closed_log, link));
 	for (int kind = 0; kind < LOGDIR_CHECKPOINTS; kind++)
 		for (int i = 0; i < dirs->n; i++) {
-			int error = dirs->dirs[i].offline ? 0 : logdirs_checkpoint(dirs, i, kind, &w->files[kind][i]);
+			int error = dirs->dirs[i].offline ? 0
+				: logdirs_checkpoint(dirs, i, kind, &w->files[kind][i]);
 			if (error)
 				w->clean[i] = false;
 			free(w->files[kind][i].text);

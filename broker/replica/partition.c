@@ -185,7 +185,8 @@ static int64_t isr_end(const struct partition *p)
 	return end;
 }
 
-/* As far as the in-sync replicas allow, and not at all below min.insync.replicas (KIP-966 as far as 3.9 has it). */
+/* As far as the in-sync replicas allow, and not at all below min.insync.replicas (KIP-966 as far as 3.9 has
+ * it). */
 static void advance_high_watermark(struct partition *p)
 {
 	if (!partition_is_leader(p) || p->role.n_isr < min_isr(p))
@@ -240,7 +241,8 @@ static void become_leader(struct partition *p)
 	advance_high_watermark(p);
 }
 
-enum kerr partition_set_role(struct partition *p, const struct partition_role *role, const struct uuid *topic_id)
+enum kerr partition_set_role(struct partition *p, const struct partition_role *role,
+			     const struct uuid *topic_id)
 {
 	CHECK_OBJ_NOTNULL(p, PARTITION_MAGIC);
 	reactor_must_be_here(p->home->home);

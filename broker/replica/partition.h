@@ -1,14 +1,16 @@
-/* partition.h - the replicas that this broker has, each on its home core: leader state, high watermark, who waits.
+/* partition.h - the replicas that this broker has, each on its home core: leader state, high watermark, who
+ * waits.
  *
- * A struct replicas is one core's table of them. Everything here runs on that core. What it is told (leader, epochs,
- * in-sync replicas) comes from a controller's LeaderAndIsr by way of the control reactor (manager.h).
+ * A struct replicas is one core's table of them. Everything here runs on that core. What it is told (leader,
+ * epochs, in-sync replicas) comes from a controller's LeaderAndIsr by way of the control reactor (manager.h).
  *
  * Life of a partition:
  *
- *	replicas_add(log) -> (no role) -> leader or follower, as often as the controller says -> replicas_remove -> log
+ *	replicas_add(log) -> (no role) -> leader or follower, as often as the controller says
+ *	-> replicas_remove -> log
  *
- * The high watermark is the smallest log end among the in-sync replicas; it never goes back while this broker leads.
- * Facts: kafka.cluster.Partition of 3.9; contract: coordination, section 5.
+ * The high watermark is the smallest log end among the in-sync replicas; it never goes back while this broker
+ * leads. Facts: kafka.cluster.Partition of 3.9; contract: coordination, section 5.
  */
 #ifndef SAMSA_REPLICA_PARTITION_H
 #define SAMSA_REPLICA_PARTITION_H
@@ -47,7 +49,8 @@ struct partition {
 	struct partition_role role;
 	int64_t epoch_start;            /* log end when this leader epoch began */
 	int64_t high_watermark;
-	int64_t follower_end[PARTITION_REPLICAS_MAX]; /* beside role.replicas; -1: not known. This broker's is unused */
+	/* beside role.replicas; -1: not known. This broker's is unused */
+	int64_t follower_end[PARTITION_REPLICAS_MAX];
 	struct list acks;               /* appends that wait for the high watermark, by offset */
 	struct list readers;            /* struct partition_wait */
 	int32_t index;
@@ -75,9 +78,10 @@ int replicas_count(const struct replicas *r);
 
 /* ---- roles ---- */
 
-/* STALE_CONTROLLER_EPOCH for a leader epoch that is not newer (contract: coordination, section 4), UNKNOWN_TOPIC_OR_PARTITION
- * when this broker is not among the replicas, INCONSISTENT_TOPIC_ID. */
-enum kerr partition_set_role(struct partition *p, const struct partition_role *role, const struct uuid *topic_id);
+/* STALE_CONTROLLER_EPOCH for a leader epoch that is not newer (contract: coordination, section 4),
+ * UNKNOWN_TOPIC_OR_PARTITION when this broker is not among the replicas, INCONSISTENT_TOPIC_ID. */
+enum kerr partition_set_role(struct partition *p, const struct partition_role *role,
+			     const struct uuid *topic_id);
 /* Neither leads nor follows any more, until the next role; who waits is told. */
 void partition_drop_role(struct partition *p);
 void partition_set_settings(struct partition *p, struct topic_settings *settings);
@@ -94,7 +98,8 @@ struct partition_append {
 	bool all;               /* acks=all: done when the high watermark has passed it */
 	struct partition *partition;
 	struct list link;       /* partition.acks */
-	/* On the home core, once: op.error, op.base_offset and so on tell. After partition_append() returned NONE. */
+	/* On the home core, once: op.error, op.base_offset and so on tell. After partition_append() returned
+	 * NONE. */
 	void (*done)(struct partition_append *a);
 };
 

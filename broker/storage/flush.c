@@ -69,8 +69,8 @@ static void add_item(struct log *log, uint32_t i)
 		.sealed = has_next, .has_next = has_next, .next_base = log_segment_end(log, i) };
 }
 
-/* Segments with bytes in [recovery point, flush_wanted), as many as one round takes. What retention has deleted
- * meanwhile needs no flush. */
+/* Segments with bytes in [recovery point, flush_wanted), as many as one round takes. What retention has
+ * deleted meanwhile needs no flush. */
 static void choose(struct log *log)
 {
 	struct log_flush *f = log->flush;

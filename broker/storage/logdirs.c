@@ -104,13 +104,14 @@ static int read_metas(struct logdirs *d, char why[LOGDIRS_WHY_BYTES])
 		if (dir->offline || !m.there)
 			continue;
 		bool other_id = m.broker_id >= 0 && d->broker_id >= 0 && m.broker_id != d->broker_id;
-		bool other_cluster = m.cluster_id && d->cluster_id && strcmp(m.cluster_id, d->cluster_id) != 0;
+		bool other_cluster = m.cluster_id && d->cluster_id &&
+			strcmp(m.cluster_id, d->cluster_id) != 0;
 		if (strcmp(m.version, "0") != 0)
-			snprintf(why, LOGDIRS_WHY_BYTES, "%s/" META_FILE " has version %.20s: the directory belongs to a "
-				 "KRaft broker", dir->path, m.version);
+			snprintf(why, LOGDIRS_WHY_BYTES, "%s/" META_FILE " has version %.20s: the directory "
+				 "belongs to a KRaft broker", dir->path, m.version);
 		else if (other_id || other_cluster)
-			snprintf(why, LOGDIRS_WHY_BYTES, "%s/" META_FILE " names another %s than the log directories before "
-				 "it", dir->path, other_id ? "broker.id" : "cluster.id");
+			snprintf(why, LOGDIRS_WHY_BYTES, "%s/" META_FILE " names another %s than the log "
+				 "directories before it", dir->path, other_id ? "broker.id" : "cluster.id");
 		result = strcmp(m.version, "0") != 0 || other_id || other_cluster ? -EINVAL : 0;
 		if (d->broker_id < 0)
 			d->broker_id = m.broker_id;
@@ -153,12 +154,14 @@ struct logdirs *logdirs_open(const struct config_list *paths, char why[LOGDIRS_W
 	for (int i = 0; !error && i < d->n; i++) {
 		error = lock_dir(&d->dirs[i]);
 		if (error)
-			snprintf(why, LOGDIRS_WHY_BYTES, "Failed to acquire lock on file .lock in %s. A Kafka instance in "
-				 "another process or thread is using this directory.", d->dirs[i].path);
+			snprintf(why, LOGDIRS_WHY_BYTES, "Failed to acquire lock on file .lock in %s. A "
+				 "Kafka instance in another process or thread is using this directory.",
+				 d->dirs[i].path);
 	}
 	if (!error && good_dirs(d) == 0) {
 		error = -EIO;
-		snprintf(why, LOGDIRS_WHY_BYTES, "None of the specified log dirs can be created or validated");
+		snprintf(why, LOGDIRS_WHY_BYTES, "None of the specified log dirs can be created or "
+			 "validated");
 	}
 	if (!error)
 		error = read_metas(d, why);
@@ -184,28 +187,29 @@ static int write_meta(const char *dir, int32_t broker_id, const char *cluster_id
 	struct path path = path_in(dir, META_FILE);
 	char date[64];
 	date_line(date, sizeof date);
-	char *text = mem_printf("#\n%s\nbroker.id=%d\nversion=0\ncluster.id=%s\n%s%s%s", date, broker_id, cluster_id,
-				directory_id ? "directory.id=" : "", directory_id ? directory_id : "",
-				directory_id ? "\n" : "");
+	char *text = mem_printf("#\n%s\nbroker.id=%d\nversion=0\ncluster.id=%s\n%s%s%s", date, broker_id,
+				cluster_id, directory_id ? "directory.id=" : "",
+				directory_id ? directory_id : "", directory_id ? "\n" : "");
 	int error = file_replace(path.s, text, strlen(text));
 	free(text);
 	return error;
 }
 
-int logdirs_identify(struct logdirs *d, int32_t broker_id, const char *cluster_id, char why[LOGDIRS_WHY_BYTES])
+int logdirs_identify(struct logdirs *d, int32_t broker_id, const char *cluster_id,
+		     char why[LOGDIRS_WHY_BYTES])
 {
 	CHECK_OBJ_NOTNULL(d, LOGDIRS_MAGIC);
 	if (d->broker_id >= 0 && d->broker_id != broker_id) {
-		snprintf(why, LOGDIRS_WHY_BYTES, "Configured broker.id %d doesn't match stored broker.id %d in "
-			 "meta.properties. If you moved your data, make sure your configured broker.id matches. If you "
-			 "intend to create a new broker, you should remove all data in your data directories (log.dirs).",
-			 broker_id, d->broker_id);
+		snprintf(why, LOGDIRS_WHY_BYTES, "Configured broker.id %d doesn't match stored broker.id %d "
+			 "in meta.properties. If you moved your data, make sure your configured broker.id "
+			 "matches. If you intend to create a new broker, you should remove all data in your "
+			 "data directories (log.dirs).", broker_id, d->broker_id);
 		return -EINVAL;
 	}
 	if (d->cluster_id && strcmp(d->cluster_id, cluster_id) != 0) {
-		snprintf(why, LOGDIRS_WHY_BYTES, "The Cluster ID %s doesn't match stored clusterId %s in meta.properties. "
-			 "The broker is trying to join the wrong cluster. Configured zookeeper.connect may be wrong.",
-			 cluster_id, d->cluster_id);
+		snprintf(why, LOGDIRS_WHY_BYTES, "The Cluster ID %s doesn't match stored clusterId %s in "
+			 "meta.properties. The broker is trying to join the wrong cluster. Configured "
+			 "zookeeper.connect may be wrong.", cluster_id, d->cluster_id);
 		return -EINVAL;
 	}
 	struct arena arena;
@@ -301,9 +305,10 @@ static int scan_entry(void *arg, const char *name, bool is_dir)
 	if (!is_dir || is_skipped(name))
 		return 0;
 	if (!parse_name(name, &parsed)) {
-		snprintf(s->why, LOGDIRS_WHY_BYTES, "Found directory %s/%.255s, whose name is not in the form of "
-			 "topic-partition or topic-partition.uniqueId-delete (if marked for deletion). Kafka's log "
-			 "directories (and children) should only contain Kafka topic data.", s->d->dirs[s->dir].path, name);
+		snprintf(s->why, LOGDIRS_WHY_BYTES, "Found directory %s/%.255s, whose name is not in the "
+			 "form of topic-partition or topic-partition.uniqueId-delete (if marked for "
+			 "deletion). Kafka's log directories (and children) should only contain Kafka topic "
+			 "data.", s->d->dirs[s->dir].path, name);
 		return -EINVAL;
 	}
 	if (parsed.aside)
@@ -331,10 +336,12 @@ static int take_offset(struct checkpoint_offsets *here, struct slice topic, int3
 	struct offsets_into *into = container_of(here, struct offsets_into, reader);
 	list_for_each(it, into->found) {
 		struct logdir_found *f = list_entry(it, struct logdir_found, link);
-		if (f->dir != into->dir || f->deleted || f->partition != partition || !slice_is(topic, f->topic))
+		if (f->dir != into->dir || f->deleted || f->partition != partition ||
+		    !slice_is(topic, f->topic))
 			continue;
 		*(int64_t *)(void *)((char *)f + into->field) = offset;
-		/* Files are written in the order of the table: the next entry is likely the next partition. */
+		/* Files are written in the order of the table: the next entry is likely the next
+		 * partition. */
 		list_remove(&f->link);
 		list_push_back(into->found, &f->link);
 		break;
@@ -361,7 +368,8 @@ static void read_checkpoints(struct logdirs *d, int dir, struct list *found)
 					     .field = fields[kind] };
 		int error = checkpoint_read_offsets(path.s, &into.reader);
 		if (error && error != -ENOENT)
-			log_warn(LOGGER, "%s cannot be read, and counts as empty: %s.", path.s, strerror(-error));
+			log_warn(LOGGER, "%s cannot be read, and counts as empty: %s.", path.s,
+				 strerror(-error));
 	}
 }
 
@@ -375,7 +383,8 @@ static enum log_stop find_stop(const char *dir)
 	if (sys_stat(clean.s, &stat) == 0)
 		return LOG_STOP_CLEAN;
 	sys_boot_id(now);
-	bool same = file_read(boot.s, BOOT_ID_BYTES, &then, &n) == 0 && strlen(now) > 0 && strcmp(then, now) == 0;
+	bool same = file_read(boot.s, BOOT_ID_BYTES, &then, &n) == 0 && strlen(now) > 0 &&
+		strcmp(then, now) == 0;
 	free(then);
 	return same ? LOG_STOP_KILLED : LOG_STOP_CRASHED;
 }
@@ -419,8 +428,9 @@ static int check_twice(struct list *found, char why[LOGDIRS_WHY_BYTES])
 	qsort(all, n, sizeof *all, compare_pointers);
 	for (size_t i = 1; !error && i < n; i++)
 		if (compare_found(all[i - 1], all[i]) == 0) {
-			snprintf(why, LOGDIRS_WHY_BYTES, "Duplicate log directories for %.249s-%d are found in both "
-				 "%.100s and %.100s.", all[i]->topic, all[i]->partition, all[i - 1]->path, all[i]->path);
+			snprintf(why, LOGDIRS_WHY_BYTES, "Duplicate log directories for %.249s-%d are found "
+				 "in both %.100s and %.100s.", all[i]->topic, all[i]->partition,
+				 all[i - 1]->path, all[i]->path);
 			error = -EINVAL;
 		}
 	free(all);
@@ -501,7 +511,8 @@ void logdirs_close(struct logdirs *d, const bool *clean)
 	static const char marker[] = "{\"version\":0,\"brokerEpoch\":-1}";
 	CHECK_OBJ_NOTNULL(d, LOGDIRS_MAGIC);
 	for (int i = 0; i < d->n; i++) {
-		struct path path = path_in(d->dirs[i].path, CLEAN_FILE), lock = path_in(d->dirs[i].path, ".lock");
+		struct path path = path_in(d->dirs[i].path, CLEAN_FILE),
+			lock = path_in(d->dirs[i].path, ".lock");
 		if (d->dirs[i].offline)
 			continue;
 		int error = clean[i] ? file_replace(path.s, marker, sizeof marker - 1) : 0;

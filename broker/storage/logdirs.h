@@ -1,11 +1,12 @@
 /* logdirs.h - the broker's log directories (log.dirs): who owns them, what they hold, how they are left.
  *
- * The object belongs to the control reactor; functions marked "blocks" run in a job on its behalf (one at a time) or
- * before the reactors turn. What is in a directory beside partitions: README, and contract disk_format section 1.
+ * The object belongs to the control reactor; functions marked "blocks" run in a job on its behalf (one at a
+ * time) or before the reactors turn. What is in a directory beside partitions: README, and contract
+ * disk_format section 1.
  *
- * Life: logdirs_open() makes and locks the directories -> logdirs_identify() -> logdirs_scan() finds the partitions,
- * which the caller opens, in parallel -> serving: checkpoints, logdirs_place() for new partitions ->
- * logdirs_close() marks them clean and lets them go.
+ * Life: logdirs_open() makes and locks the directories -> logdirs_identify() -> logdirs_scan() finds the
+ * partitions, which the caller opens, in parallel -> serving: checkpoints, logdirs_place() for new partitions
+ * -> logdirs_close() marks them clean and lets them go.
  */
 #ifndef SAMSA_STORAGE_LOGDIRS_H
 #define SAMSA_STORAGE_LOGDIRS_H
@@ -37,12 +38,13 @@ struct logdirs {
 	char *cluster_id;         /* of meta.properties; NULL: none yet */
 };
 
-/* Blocks. NULL, and one line in `why`: a directory cannot be made, or is in use by another process. A directory whose
- * disk fails is offline; at least one must not be. */
+/* Blocks. NULL, and one line in `why`: a directory cannot be made, or is in use by another process. A
+ * directory whose disk fails is offline; at least one must not be. */
 struct logdirs *logdirs_open(const struct config_list *paths, char why[LOGDIRS_WHY_BYTES]);
-/* Blocks. Writes meta.properties where it lacks something. -EINVAL and `why` when a directory belongs to another broker
- * or cluster. */
-int logdirs_identify(struct logdirs *d, int32_t broker_id, const char *cluster_id, char why[LOGDIRS_WHY_BYTES]);
+/* Blocks. Writes meta.properties where it lacks something. -EINVAL and `why` when a directory belongs to
+ * another broker or cluster. */
+int logdirs_identify(struct logdirs *d, int32_t broker_id, const char *cluster_id,
+		     char why[LOGDIRS_WHY_BYTES]);
 
 /* One partition directory found. */
 struct logdir_found {
@@ -55,9 +57,9 @@ struct logdir_found {
 	int64_t recovery_point, start_offset, high_watermark; /* of the checkpoints; 0 without */
 };
 
-/* Blocks. Everything there is, in a list of struct logdir_found; takes the clean marker away, so that a crash from here
- * on is seen as one. -EINVAL and `why` for a directory whose name is no partition, or a partition that is there
- * twice. "-future" and "-stray" directories are left alone. */
+/* Blocks. Everything there is, in a list of struct logdir_found; takes the clean marker away, so that a crash
+ * from here on is seen as one. -EINVAL and `why` for a directory whose name is no partition, or a partition
+ * that is there twice. "-future" and "-stray" directories are left alone. */
 int logdirs_scan(struct logdirs *d, struct list *found, char why[LOGDIRS_WHY_BYTES]);
 void logdir_found_free(struct logdir_found *f);
 
@@ -68,7 +70,8 @@ char *logdirs_path(const struct logdirs *d, int dir, struct slice topic, int32_t
 /* Which directory a partition's path lies in. */
 int logdirs_of(const struct logdirs *d, const char *partition_path);
 
-enum logdir_checkpoint { LOGDIR_RECOVERY_POINTS, LOGDIR_START_OFFSETS, LOGDIR_HIGH_WATERMARKS, LOGDIR_CHECKPOINTS };
+enum logdir_checkpoint { LOGDIR_RECOVERY_POINTS, LOGDIR_START_OFFSETS, LOGDIR_HIGH_WATERMARKS,
+			 LOGDIR_CHECKPOINTS };
 
 /* Blocks. Replaces one of the directory's checkpoint files; `c` is empty afterwards. */
 int logdirs_checkpoint(struct logdirs *d, int dir, enum logdir_checkpoint kind, struct checkpoint *c);

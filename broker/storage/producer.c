@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define uthash_fatal(message) must_not_reach(message)
 #define uthash_malloc(n) mem_alloc(n)
 #define uthash_free(p, n) free(p)
 #include <uthash.h>

@@ -1,7 +1,7 @@
 /* fuzz_znode.c - any bytes as the contents of each znode.
  *
- * Nothing may crash, leak or take memory without bound. What can be read can be written, and what was written reads
- * and writes the same again.
+ * Nothing may crash, leak or take memory without bound. What can be read can be written, and what was written
+ * reads and writes the same again.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -10,8 +10,6 @@
 #include "zkutil/znode.h"
 
 enum { FUZZ_ARENA_BYTES = 16 << 20 };
-
-typedef struct slice round_fn(struct arena *a, struct slice json);
 
 #define ROUND(name, type, decode, encode)                                  \
 	static struct slice name(struct arena *a, struct slice json)       \
@@ -23,7 +21,8 @@ typedef struct slice round_fn(struct arena *a, struct slice json);
 	}
 
 #define STRUCT_ROUND(what, type)                                           \
-	ROUND(round_##what, struct type, znode_##what##_decode(a, json, &v, &why), znode_##what##_encode(a, &v))
+	ROUND(round_##what, struct type, znode_##what##_decode(a, json, &v, &why), \
+	      znode_##what##_encode(a, &v))
 
 STRUCT_ROUND(broker, znode_broker)
 STRUCT_ROUND(topic, znode_topic)
@@ -33,17 +32,20 @@ STRUCT_ROUND(config, znode_config)
 STRUCT_ROUND(features, znode_features)
 STRUCT_ROUND(partitions, znode_partitions)
 STRUCT_ROUND(reassign, znode_partitions)
-ROUND(round_cluster_id, const char *, znode_cluster_id_decode(a, json, &v, &why), znode_cluster_id_encode(a, v))
-ROUND(round_change, const char *, znode_config_change_decode(a, json, &v, &why), znode_config_change_encode(a, v))
-ROUND(round_epoch, int32_t, znode_controller_epoch_decode(json, &v, &why), znode_controller_epoch_encode(a, v))
+ROUND(round_cluster_id, const char *, znode_cluster_id_decode(a, json, &v, &why),
+      znode_cluster_id_encode(a, v))
+ROUND(round_change, const char *, znode_config_change_decode(a, json, &v, &why),
+      znode_config_change_encode(a, v))
+ROUND(round_epoch, int32_t, znode_controller_epoch_decode(json, &v, &why),
+      znode_controller_epoch_encode(a, v))
 ROUND(round_log_dir, int32_t, znode_log_dir_event_decode(json, &v, &why), znode_log_dir_event_encode(a, v))
 ROUND(round_producer_ids, struct znode_producer_ids, znode_producer_ids_decode(json, &v, &why),
 	znode_producer_ids_encode(a, &v))
 ROUND(round_migration, struct znode_migration, znode_migration_decode(json, &v, &why), SLICE_NULL)
 
-static round_fn *const rounds[] = { round_broker, round_topic, round_state, round_controller, round_config,
-	round_features, round_partitions, round_reassign, round_cluster_id, round_change, round_epoch,
-	round_log_dir, round_producer_ids, round_migration };
+static struct slice (*const rounds[])(struct arena *a, struct slice json) = { round_broker, round_topic,
+	round_state, round_controller, round_config, round_features, round_partitions, round_reassign,
+	round_cluster_id, round_change, round_epoch, round_log_dir, round_producer_ids, round_migration };
 
 /* Text that a person or a client chose. */
 static void use_as_text(struct arena *a, struct slice input)

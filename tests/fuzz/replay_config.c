@@ -61,7 +61,8 @@ static int replay_file(const char *path)
 }
 
 static const char *const golden_files[] = {
-	"tests/golden/config/full.properties", "tests/golden/config/odd.properties", "etc/server.properties", NULL
+	"tests/golden/config/full.properties", "tests/golden/config/odd.properties", "etc/server.properties",
+	NULL
 };
 
 static int write_seeds(const char *folder)

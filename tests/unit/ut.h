@@ -1,4 +1,5 @@
-/* ut.h - the frame of a unit test program: a table of named cases, run with CUnit, exit status 1 when one fails.
+/* ut.h - the frame of a unit test program: a table of named cases, run with CUnit, exit status 1 when one
+ * fails.
  *
  *	static void adds(void) { CU_ASSERT_EQUAL(1 + 1, 2); }
  *	static const struct ut_case cases[] = { UT(adds) };

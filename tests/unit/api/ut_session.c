@@ -1,4 +1,5 @@
-/* ut_session.c - fetch sessions: made, told only news, evicted by rank. Facts: KIP-227, FetchSession of 3.9. */
+/* ut_session.c - fetch sessions: made, told only news, evicted by rank. Facts: KIP-227, FetchSession of
+ * 3.9. */
 #include "broker/api/session.h"
 #include "tests/unit/ut.h"
 
@@ -8,8 +9,8 @@ static const struct hash_seed seed = { 1, 2 };
 
 static struct fetch_wish wish(const char *topic, int32_t partition)
 {
-	return (struct fetch_wish){ .topic = slice_str(topic), .partition = partition, .current_leader_epoch = -1,
-				    .last_fetched_epoch = -1, .max_bytes = 1000 };
+	return (struct fetch_wish){ .topic = slice_str(topic), .partition = partition,
+				    .current_leader_epoch = -1, .last_fetched_epoch = -1, .max_bytes = 1000 };
 }
 
 struct client {
@@ -35,7 +36,8 @@ static void client_end(struct client *c)
 }
 
 /* One fetch; partitions of the plan in `with_records` (a bit each) return records. Gives the session id. */
-static int32_t fetch(struct client *c, struct session_request req, unsigned with_records, int64_t high_watermark)
+static int32_t fetch(struct client *c, struct session_request req, unsigned with_records,
+		     int64_t high_watermark)
 {
 	c->plan = session_begin(c->sessions, &req, c->now_ms, &c->arena);
 	c->error = c->plan.error;
@@ -49,7 +51,8 @@ static int32_t fetch(struct client *c, struct session_request req, unsigned with
 
 static int32_t make(struct client *c, const struct fetch_wish *wishes, size_t n, bool privileged)
 {
-	return fetch(c, (struct session_request){ .wishes = wishes, .n_wishes = n, .privileged = privileged }, 0, 5);
+	return fetch(c, (struct session_request){ .wishes = wishes, .n_wishes = n, .privileged = privileged },
+		     0, 5);
 }
 
 static void remembers_and_tells_only_news(void)
@@ -89,8 +92,8 @@ static void changes_and_forgets(void)
 	CU_ASSERT_EQUAL(c.plan.n, 2);
 	/* Emptied: the session is gone, and the answer is that of no session. */
 	struct fetch_wish rest[] = { wish("a", 0), wish("c", 1) };
-	CU_ASSERT_EQUAL(fetch(&c, (struct session_request){ .id = id, .epoch = 3, .forgotten = rest, .n_forgotten = 2 }, 0, 5),
-			SESSION_NONE);
+	CU_ASSERT_EQUAL(fetch(&c, (struct session_request){ .id = id, .epoch = 3, .forgotten = rest,
+							    .n_forgotten = 2 }, 0, 5), SESSION_NONE);
 	CU_ASSERT_EQUAL(sessions_count(c.sessions), 0);
 	client_end(&c);
 }
@@ -108,8 +111,9 @@ static void refuses_what_does_not_fit(void)
 	fetch(&c, (struct session_request){ .id = id, .epoch = 1, .by_topic_id = true }, 0, 5);
 	CU_ASSERT_EQUAL(c.error, KERR_FETCH_SESSION_TOPIC_ID_ERROR);
 	/* Final: closed, and answered without a session. */
-	CU_ASSERT_EQUAL(fetch(&c, (struct session_request){ .id = id, .epoch = SESSION_EPOCH_FINAL, .wishes = &one,
-							    .n_wishes = 1 }, 0, 5), SESSION_NONE);
+	CU_ASSERT_EQUAL(fetch(&c, (struct session_request){ .id = id, .epoch = SESSION_EPOCH_FINAL,
+							    .wishes = &one, .n_wishes = 1 }, 0, 5),
+			SESSION_NONE);
 	CU_ASSERT_EQUAL(sessions_count(c.sessions), 0);
 	client_end(&c);
 }

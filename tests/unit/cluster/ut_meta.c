@@ -112,7 +112,8 @@ static void neighbours_are_different_cores(void)
 
 static const struct ut_case cases[] = {
 	UT(finds_topics_by_name_and_id), UT(an_edit_leaves_the_one_before_alone),
-	UT(a_topic_goes_with_its_last_partition), UT(brokers_are_replaced_whole), UT(neighbours_are_different_cores),
+	UT(a_topic_goes_with_its_last_partition), UT(brokers_are_replaced_whole),
+	UT(neighbours_are_different_cores),
 };
 
 int main(void)

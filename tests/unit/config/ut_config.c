@@ -1,3 +1,4 @@
+/* ut_config.c - a whole configuration: files, overrides, defaults, and what Kafka made of the same. */
 #include "broker/config/config.h"
 #include "tests/unit/config/golden.h"
 

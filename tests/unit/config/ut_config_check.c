@@ -1,4 +1,4 @@
-/* Settings that contradict each other, each with a piece of what is said about it. */
+/* ut_config_check.c - settings that contradict each other, each with a piece of what is said about it. */
 #include "broker/config/config.h"
 #include "tests/unit/ut.h"
 

@@ -1,4 +1,4 @@
-/* The tables against what Kafka says and against the contract. */
+/* ut_config_desc.c - the tables against what Kafka says and against the contract. */
 #include "broker/config/config.h"
 #include "broker/config/topic_config.h"
 #include "tests/unit/config/golden.h"

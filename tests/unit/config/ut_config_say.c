@@ -1,4 +1,4 @@
-/* What the log says about the configuration; this program has a log_sink of its own. */
+/* ut_config_say.c - what the log says about the configuration; this program has a log_sink of its own. */
 #include "broker/base/log.h"
 #include "broker/config/config.h"
 #include "tests/unit/ut.h"

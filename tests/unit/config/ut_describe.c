@@ -1,4 +1,4 @@
-/* DescribeConfigs against what a 3.9.2 broker answered from the same properties file. */
+/* ut_describe.c - DescribeConfigs against what a 3.9.2 broker answered from the same properties file. */
 #include "broker/config/describe.h"
 #include "tests/unit/config/golden.h"
 

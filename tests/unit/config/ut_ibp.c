@@ -1,3 +1,4 @@
+/* ut_ibp.c - versions of inter.broker.protocol.version. */
 #include "broker/config/ibp.h"
 #include "tests/unit/ut.h"
 

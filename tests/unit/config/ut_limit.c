@@ -1,3 +1,4 @@
+/* ut_limit.c - what a value may be, said as Kafka says it. */
 #include "broker/config/limit.h"
 #include "tests/unit/config/golden.h"
 

@@ -1,3 +1,4 @@
+/* ut_listeners.c - listeners, their names, protocols and advertised addresses. */
 #include "broker/config/listeners.h"
 #include "tests/unit/ut.h"
 

@@ -1,3 +1,4 @@
+/* ut_options.c - the command line. */
 #include "broker/config/options.h"
 #include "tests/unit/ut.h"
 

@@ -1,3 +1,4 @@
+/* ut_problems.c - complaints collected, in order, with where they come from. */
 #include "broker/config/problems.h"
 #include "tests/unit/ut.h"
 

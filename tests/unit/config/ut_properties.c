@@ -1,3 +1,4 @@
+/* ut_properties.c - Java's properties files. */
 #include "broker/config/properties.h"
 #include "tests/unit/config/golden.h"
 

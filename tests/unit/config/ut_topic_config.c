@@ -1,3 +1,4 @@
+/* ut_topic_config.c - settings of one topic over those of the broker. */
 #include "broker/config/topic_config.h"
 #include "tests/unit/config/golden.h"
 

@@ -1,16 +1,18 @@
-/* ut_assign.c - replicas over brokers and racks: the examples that AdminUtils of Kafka tells in its comment, and what must
- * hold for all. */
+/* ut_assign.c - replicas over brokers and racks: the examples that AdminUtils of Kafka tells in its comment,
+ * and what must hold for all. */
 #include "broker/base/must.h"
 #include "broker/controller/assign.h"
 #include "tests/unit/ut.h"
 
 #include <string.h>
 
-/* Five brokers, ten partitions, three replicas, start 0, shift 0: the table of AdminUtils.assignReplicasToBrokers. */
+/* Five brokers, ten partitions, three replicas, start 0, shift 0: the table of
+ * AdminUtils.assignReplicasToBrokers. */
 static void as_kafka_says(void)
 {
-	static const int32_t expected[10][3] = { { 0, 1, 2 }, { 1, 2, 3 }, { 2, 3, 4 }, { 3, 4, 0 }, { 4, 0, 1 },
-						 { 0, 2, 3 }, { 1, 3, 4 }, { 2, 4, 0 }, { 3, 0, 1 }, { 4, 1, 2 } };
+	static const int32_t expected[10][3] = { { 0, 1, 2 }, { 1, 2, 3 }, { 2, 3, 4 }, { 3, 4, 0 },
+						 { 4, 0, 1 }, { 0, 2, 3 }, { 1, 3, 4 }, { 2, 4, 0 },
+						 { 3, 0, 1 }, { 4, 1, 2 } };
 	struct assign_broker brokers[] = { { 0, NULL }, { 1, NULL }, { 2, NULL }, { 3, NULL }, { 4, NULL } };
 	int32_t out[10][3];
 	CU_ASSERT_TRUE(assign_replicas(brokers, 5, 0, 10, 3, 0, 0, &out[0][0]));
@@ -27,7 +29,8 @@ static void one_broker_gets_everything(void)
 
 static void growth_goes_on_where_it_was(void)
 {
-	struct assign_broker a[] = { { 0, NULL }, { 1, NULL }, { 2, NULL } }, b[] = { { 0, NULL }, { 1, NULL }, { 2, NULL } };
+	struct assign_broker a[] = { { 0, NULL }, { 1, NULL }, { 2, NULL } },
+		b[] = { { 0, NULL }, { 1, NULL }, { 2, NULL } };
 	int32_t whole[8 * 2], tail[3 * 2];
 	CU_ASSERT_TRUE(assign_replicas(a, 3, 0, 8, 2, 1, 0, whole));
 	CU_ASSERT_TRUE(assign_replicas(b, 3, 5, 3, 2, 1, 1, tail));
@@ -63,7 +66,8 @@ static void some_racks_are_none(void)
 }
 
 static const struct ut_case cases[] = {
-	UT(as_kafka_says), UT(one_broker_gets_everything), UT(growth_goes_on_where_it_was), UT(racks_are_spread),
+	UT(as_kafka_says), UT(one_broker_gets_everything), UT(growth_goes_on_where_it_was),
+	UT(racks_are_spread),
 	UT(some_racks_are_none),
 };
 

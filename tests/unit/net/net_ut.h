@@ -1,5 +1,5 @@
-/* net_ut.h - a broker's net on reactors that the test turns itself, an upper room that the test steers, and plain
- * clients on real loopback sockets. Everything is one thread, so a test waits by turning (until).
+/* net_ut.h - a broker's net on reactors that the test turns itself, an upper room that the test steers, and
+ * plain clients on real loopback sockets. Everything is one thread, so a test waits by turning (until).
  */
 #ifndef SAMSA_TESTS_NET_UT_H
 #define SAMSA_TESTS_NET_UT_H
@@ -149,13 +149,15 @@ static inline void ut_init(struct ut_net *u, int n_cores)
 	u->helpers = sys_helpers_start(2);
 	for (int i = 0; i < n_cores; i++)
 		u->cores[i] = reactor_new(i, u->helpers);
-	u->listeners[0] = (struct net_listener){ .name = "PLAINTEXT", .host = "127.0.0.1", .max_connections = -1,
-						 .max_creation_rate = -1, .idle_ms = 600000 };
+	u->listeners[0] = (struct net_listener){ .name = "PLAINTEXT", .host = "127.0.0.1",
+						 .max_connections = -1, .max_creation_rate = -1,
+						 .idle_ms = 600000 };
 	u->listeners[1] = u->listeners[0];
 	u->listeners[1].name = "INTERNAL";
 	u->config = (struct net_config){
 		.listeners = u->listeners, .n_listeners = 1, .backlog = 50, .send_buffer_bytes = -1,
-		.receive_buffer_bytes = -1, .frame_max_bytes = 100 << 20, .frame_max_before_auth_bytes = 65536,
+		.receive_buffer_bytes = -1, .frame_max_bytes = 100 << 20,
+		.frame_max_before_auth_bytes = 65536,
 		.frames_max_bytes = -1, .max_connections = -1, .max_creation_rate = -1, .max_per_ip = -1,
 		.events = &ut_events };
 	ut_now = u;
@@ -211,7 +213,8 @@ static inline uint64_t ut_frame_memory(const struct ut_net *u, int core)
 
 static inline int ut_connect_from(struct ut_net *u, int listener, const char *from)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(net_listener_address(u->net, listener)->port) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(net_listener_address(u->net, listener)->port) };
 	struct sockaddr_in me = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);

@@ -34,8 +34,10 @@ static inline void ut_extend(X509 *x, int nid, const char *value)
 	X509_EXTENSION_free(e);
 }
 
-/* `issuer` NULL signs itself and is an authority. `subject` is "CN". `san` is "DNS:localhost,IP:127.0.0.1" or NULL. */
-static inline void ut_cert_make(struct ut_cert *c, const char *cn, const struct ut_cert *issuer, const char *san)
+/* `issuer` NULL signs itself and is an authority. `subject` is "CN". `san` is "DNS:localhost,IP:127.0.0.1" or
+ * NULL. */
+static inline void ut_cert_make(struct ut_cert *c, const char *cn, const struct ut_cert *issuer,
+				const char *san)
 {
 	static int serial; /* of a test program; unique names are all that is asked for */
 	BIO *bio = BIO_new(BIO_s_mem());
@@ -102,7 +104,8 @@ static inline SSL_CTX *ut_client_ctx(const struct ut_cert *trust, const struct u
 }
 
 /* Does one call until it neither wants to read nor to write. Its result. */
-static inline int ut_tls_wait(struct ut_net *u, struct ut_tls *t, int (*call)(SSL *, void *, int), void *p, int n)
+static inline int ut_tls_wait(struct ut_net *u, struct ut_tls *t, int (*call)(SSL *, void *, int), void *p,
+			      int n)
 {
 	int64_t patience = sys_mono_ns() + UT_PATIENCE_S * INT64_C(1000000000);
 	for (;;) {

@@ -1,4 +1,5 @@
-/* ut_client - the outbound client against our own listener: calls, deadlines, ends, TLS with the host's name. */
+/* ut_client.c - the outbound client against our own listener: calls, deadlines, ends, TLS with the host's
+ * name. */
 #include "broker/net/client.h"
 #include "tests/unit/net/tls_ut.h"
 
@@ -62,7 +63,8 @@ static void open_to(struct ut_net *u, struct peer *p)
 	CU_ASSERT_EQUAL(p->opened, 1);
 }
 
-/* The test's upper room looks at the first byte, which is the correlation id's highest: so that says what to do. */
+/* The test's upper room looks at the first byte, which is the correlation id's highest: so that says what to
+ * do. */
 static int send_call(struct client *c, struct call *k, uint8_t what, int64_t timeout_ms)
 {
 	struct chain request;
@@ -251,7 +253,8 @@ static void over_tls(void)
 		struct call k;
 		char error[TLS_ERROR_BYTES];
 		ut_cert_make(&server, "server", &ca, hosts[i].san);
-		struct tls_config ours = { .keystore_key = server.key_pem, .keystore_chain = server.cert_pem };
+		struct tls_config ours = { .keystore_key = server.key_pem,
+					   .keystore_chain = server.cert_pem };
 		struct tls_config theirs = { .truststore_certs = ca.cert_pem, .check_host = true };
 		ut_init(&u, 1);
 		u.listeners[0].tls = &ours;

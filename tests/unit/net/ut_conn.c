@@ -1,4 +1,4 @@
-/* ut_conn - a connection over a real socket: frames, answers in order, back-pressure, ends. */
+/* ut_conn.c - a connection over a real socket: frames, answers in order, back-pressure, ends. */
 #include "tests/unit/net/net_ut.h"
 
 static void echoes(void)
@@ -39,8 +39,8 @@ static void takes_single_bytes(void)
 /* Frames of every size around the buffers' sizes, one after the other and all at once. */
 static void takes_all_sizes(void)
 {
-	static const size_t sizes[] = { 1, 2, 65535, 65536, 49152, 1, 262140, 262144, 270336, 100, 1048700, 1048700,
-					1048650, 3000000, 5, 8 << 20 };
+	static const size_t sizes[] = { 1, 2, 65535, 65536, 49152, 1, 262140, 262144, 270336, 100, 1048700,
+					1048700, 1048650, 3000000, 5, 8 << 20 };
 	struct ut_net u;
 	ut_init(&u, 1);
 	ut_open(&u);
@@ -138,7 +138,8 @@ static void stops_when_nobody_reads(void)
 	CU_ASSERT(sent < TRIES);
 	CU_ASSERT(ut_frame_memory(&u, 0) < CONN_OUT_HIGH_BYTES + (4 << 20));
 	int fed = 0;
-	for (int64_t end = sys_mono_ns() + INT64_C(1000000000) * UT_PATIENCE_S; fed < sent && sys_mono_ns() < end; fed++)
+	for (int64_t end = sys_mono_ns() + INT64_C(1000000000) * UT_PATIENCE_S;
+	     fed < sent && sys_mono_ns() < end; fed++)
 		CU_ASSERT(ut_expect_frame(&u, fd, UT_ECHO, FRAME, 1));
 	ut_send(&u, fd, p + at, FRAME + 4 - at);
 	CU_ASSERT(ut_expect_frame(&u, fd, UT_ECHO, FRAME, 1));
@@ -376,7 +377,8 @@ static void sends_ranges_of_files(void)
 		chain_add_mem(&answer, "middle", 6, NULL);
 		chain_add_file(&answer, file, 17, 1000, NULL);
 		chain_add_mem(&answer, "end", 3, NULL);
-		conn_slot_answer(&list_entry(list_pop_front(&u.parked), struct ut_request, link)->slot, &answer);
+		conn_slot_answer(&list_entry(list_pop_front(&u.parked), struct ut_request, link)->slot,
+				 &answer);
 		CU_ASSERT(ut_recv(&u, fd, got, 5) && memcmp(got, "begin", 5) == 0);
 		CU_ASSERT(ut_recv(&u, fd, got, lengths[i]) && memcmp(got, bytes + 4096 + i, lengths[i]) == 0);
 		CU_ASSERT(ut_recv(&u, fd, got, 6) && memcmp(got, "middle", 6) == 0);
@@ -408,7 +410,8 @@ static void short_file_ends_it(void)
 		UNTIL(&u, !list_empty(&u.parked));
 		chain_init(&answer);
 		chain_add_file(&answer, file, i ? 49000 : 0, i ? 2000 : 100000, NULL);
-		conn_slot_answer(&list_entry(list_pop_front(&u.parked), struct ut_request, link)->slot, &answer);
+		conn_slot_answer(&list_entry(list_pop_front(&u.parked), struct ut_request, link)->slot,
+				 &answer);
 		UNTIL(&u, u.gone == i + 1);
 		close(fd);
 	}

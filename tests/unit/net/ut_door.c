@@ -1,4 +1,4 @@
-/* ut_door - who is let in: limits, the spread over cores, shutdown. */
+/* ut_door.c - who is let in: limits, the spread over cores, shutdown. */
 #include "broker/net/ip_table_priv.h"
 #include "tests/unit/net/net_ut.h"
 

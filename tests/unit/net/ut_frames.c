@@ -1,4 +1,5 @@
-/* ut_frames - cutting a stream into frames, whatever the pieces in which it comes and whoever holds what. */
+/* ut_frames.c - cutting a stream into frames, whatever the pieces in which it comes and whoever holds
+ * what. */
 #include "broker/base/bytes.h"
 #include "broker/net/filter_priv.h"
 #include "broker/net/frames_priv.h"
@@ -144,7 +145,8 @@ static void large_ones_are_expected(void)
 	uint8_t *bytes = mem_zalloc(N * (FRAME + 4));
 	struct reactor *r = reactor_new(0, NULL);
 	struct lane *lane = lane_new(r, -1);
-	struct source s = { .filter.ops = &source_ops, .bytes = bytes, .n = N * (FRAME + 4), .piece_max = 1, .seed = 3 };
+	struct source s = { .filter.ops = &source_ops, .bytes = bytes, .n = N * (FRAME + 4), .piece_max = 1,
+			    .seed = 3 };
 	struct frames f;
 	struct slice frame;
 	struct buf *holder;
@@ -176,7 +178,8 @@ static void bad_sizes(void)
 	struct reactor *r = reactor_new(0, NULL);
 	struct lane *lane = lane_new(r, -1);
 	for (unsigned i = 0; i < countof(streams); i++) {
-		struct source s = { .filter.ops = &source_ops, .bytes = streams[i], .n = 5, .piece_max = 2, .seed = i };
+		struct source s = { .filter.ops = &source_ops, .bytes = streams[i], .n = 5, .piece_max = 2,
+				    .seed = i };
 		struct frames f;
 		struct slice frame;
 		struct buf *holder;

@@ -1,4 +1,4 @@
-/* ut_lease - buffers that are taken on one core and come back from any. */
+/* ut_lease.c - buffers that are taken on one core and come back from any. */
 #include "broker/net/lease.h"
 #include "tests/unit/ut.h"
 

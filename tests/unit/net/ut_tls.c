@@ -1,4 +1,5 @@
-/* ut_tls - the TLS layer over a real socket: handshakes, bytes, client certificates, reload, and those who misbehave. */
+/* ut_tls.c - the TLS layer over a real socket: handshakes, bytes, client certificates, reload, and those who
+ * misbehave. */
 #include "tests/unit/net/tls_ut.h"
 
 static struct ut_cert ca, server, client, stranger;
@@ -77,7 +78,8 @@ static void ranges_of_files(void)
 		chain_add_mem(&answer, "begin", 5, NULL);
 		chain_add_file(&answer, file, 4096, 1 << 20, NULL);
 		chain_add_mem(&answer, "end", 3, NULL);
-		conn_slot_answer(&list_entry(list_pop_front(&u.parked), struct ut_request, link)->slot, &answer);
+		conn_slot_answer(&list_entry(list_pop_front(&u.parked), struct ut_request, link)->slot,
+				 &answer);
 		CU_ASSERT(ut_tls_recv(&u, &t, got, 5) && memcmp(got, "begin", 5) == 0);
 		CU_ASSERT(ut_tls_recv(&u, &t, got, 1 << 20) && memcmp(got, bytes + 4096, 1 << 20) == 0);
 		CU_ASSERT(ut_tls_recv(&u, &t, got, 3) && memcmp(got, "end", 3) == 0);
@@ -91,7 +93,8 @@ static void ranges_of_files(void)
 	fini(&u);
 }
 
-/* Whether a client with this certificate gets an answer. In TLS 1.3 a client learns of a refusal only then. */
+/* Whether a client with this certificate gets an answer. In TLS 1.3 a client learns of a refusal only
+ * then. */
 static bool is_served(struct ut_net *u, const struct ut_cert *me, int version)
 {
 	struct ut_tls t;
@@ -207,7 +210,8 @@ static void slow_handshake(void)
 	int64_t began = sys_mono_ns();
 	int fd = ut_connect(&u), silent = ut_connect(&u);
 	uint8_t hello[] = { 0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3 };
-	for (unsigned i = 0; !ut_is_shut(fd) && sys_mono_ns() - began < UT_PATIENCE_S * INT64_C(1000000000); i++) {
+	for (unsigned i = 0; !ut_is_shut(fd) && sys_mono_ns() - began < UT_PATIENCE_S * INT64_C(1000000000);
+	     i++) {
 		if (i < sizeof hello)
 			ut_send(&u, fd, hello + i, 1);
 		ut_turns(&u, 5);

@@ -1,4 +1,5 @@
-/* ut_tlsctx - contexts from Kafka's ssl.* keys: every kind of store, and what is said when one cannot be used. */
+/* ut_tlsctx.c - contexts from Kafka's ssl.* keys: every kind of store, and what is said when one cannot be
+ * used. */
 #include "broker/net/tls_watch_priv.h"
 #include "tests/unit/net/tls_ut.h"
 
@@ -77,7 +78,8 @@ static void encrypted_key(void)
 	BIO *bio = BIO_new(BIO_s_mem());
 	PEM_write_bio_PKCS8PrivateKey(bio, server.key, EVP_aes_256_cbc(), "secret", 6, NULL, NULL);
 	ut_pem(bio, pem);
-	struct tls_config c = { .keystore_key = pem, .keystore_chain = server.cert_pem, .key_password = "secret" };
+	struct tls_config c = { .keystore_key = pem, .keystore_chain = server.cert_pem,
+				.key_password = "secret" };
 	CU_ASSERT_PTR_NULL(refusal(&c));
 	c.key_password = "wrong";
 	CU_ASSERT(says(&c, "ssl.key.password"));
@@ -101,8 +103,9 @@ static void pkcs12(void)
 	fclose(f);
 	fclose(g);
 	/* JKS is the default type of Kafka, and its Java reads PKCS12 under that name. */
-	struct tls_config c = { .keystore_type = "JKS", .keystore_location = path, .keystore_password = "secret",
-				.truststore_location = trust, .truststore_password = "trusted" };
+	struct tls_config c = { .keystore_type = "JKS", .keystore_location = path,
+				.keystore_password = "secret", .truststore_location = trust,
+				.truststore_password = "trusted" };
 	CU_ASSERT_PTR_NULL(refusal(&c));
 	c.keystore_password = "wrong";
 	CU_ASSERT(says(&c, "its password is wrong"));
@@ -216,7 +219,8 @@ static void turn_until_looked(struct reactor *r, const struct tls_watch *w)
 	CU_ASSERT_FALSE(w->busy);
 }
 
-/* Looks again only at what has changed, keeps the old one when the new one is no good, and takes it when it is. */
+/* Looks again only at what has changed, keeps the old one when the new one is no good, and takes it when it
+ * is. */
 static void watch(void)
 {
 	char path[] = "/tmp/ut_tlsctx.XXXXXX", good[2 * UT_PEM_BYTES];

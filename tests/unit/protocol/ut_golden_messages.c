@@ -1,5 +1,5 @@
-/* Every message as Apache Kafka 3.9.2 wrote it (tests/golden/messages), and what clients and brokers said to
- * each other (tests/golden/wire): read, written again, and shown as JSON. */
+/* ut_golden_messages.c - every message as Apache Kafka 3.9.2 wrote it (tests/golden/messages), and what
+ * clients and brokers said to each other (tests/golden/wire): read, written again, and shown as JSON. */
 #include "broker/protocol/kapi.h"
 #include "headers.kmsg.h"
 #include "tests/unit/protocol/golden.h"

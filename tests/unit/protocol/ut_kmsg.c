@@ -1,5 +1,5 @@
-/* The runtime below the generated messages: what it refuses, what it asks memory for, and the links it
- * makes. */
+/* ut_kmsg.c - the runtime below the generated messages: what it refuses, what it asks memory for, and the
+ * links it makes. */
 #include "broker/protocol/kapi.h"
 #include "alter_user_scram_credentials.kmsg.h"
 #include "create_topics.kmsg.h"

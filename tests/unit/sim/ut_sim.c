@@ -421,8 +421,8 @@ static void a_growing_file_has_any_length(void)
 	CU_ASSERT_TRUE(shortest > 0 && longest > 0 && between > 0);
 }
 
-/* A file is replaced by rename. Without a sync of the directory the old or the new one is there, never none.
- * */
+/* A file is replaced by rename. Without a sync of the directory the old or the new one is there, never
+ * none. */
 static void replace_by_rename(uint64_t seed, bool sync, int *old, int *new)
 {
 	disk_world(seed);

@@ -1,4 +1,4 @@
-/* ut_checkpoint - Kafka's text checkpoint files: read, refused, written; and files replaced whole. */
+/* ut_checkpoint.c - Kafka's text checkpoint files: read, refused, written; and files replaced whole. */
 #include "tests/unit/storage/storage_test.h"
 
 #include "broker/storage/checkpoint.h"

@@ -1,4 +1,4 @@
-/* ut_epoch - leader epochs of a log: assigned, truncated at both ends, asked for, read and written. */
+/* ut_epoch.c - leader epochs of a log: assigned, truncated at both ends, asked for, read and written. */
 #include "tests/unit/storage/storage_test.h"
 
 #include "broker/storage/epoch.h"

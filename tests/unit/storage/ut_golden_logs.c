@@ -1,4 +1,4 @@
-/* ut_golden_logs - partition directories of Apache Kafka 3.9.2, opened, read, closed and recovered: every
+/* ut_golden_logs.c - partition directories of Apache Kafka 3.9.2, opened, read, closed and recovered: every
  * file that Java left after a clean stop is the same after ours, and what Java's recovery made of a killed
  * broker's files ours makes too, byte for byte. */
 #include "tests/unit/storage/storage_test.h"

@@ -1,4 +1,4 @@
-/* ut_index - offset, time and transaction index: entries in memory and in files, look-up, truncation,
+/* ut_index.c - offset, time and transaction index: entries in memory and in files, look-up, truncation,
  * padding. */
 #include "tests/unit/storage/storage_test.h"
 

@@ -1,4 +1,4 @@
-/* ut_log - a partition's log on a reactor: append, read, roll, truncate, retention, flush, the ends. */
+/* ut_log.c - a partition's log on a reactor: append, read, roll, truncate, retention, flush, the ends. */
 #include "broker/base/log.h"
 #include "tests/unit/storage/storage_test.h"
 

@@ -1,4 +1,4 @@
-/* ut_producer - what a log accepts of producers: sequences, epochs, transactions; snapshots. */
+/* ut_producer.c - what a log accepts of producers: sequences, epochs, transactions; snapshots. */
 #include "tests/unit/storage/storage_test.h"
 
 #include "broker/storage/producer.h"

@@ -1,4 +1,4 @@
-/* ut_recover - what a crash may leave: torn tails at every byte, zeros, garbage, flipped bits, half-done
+/* ut_recover.c - what a crash may leave: torn tails at every byte, zeros, garbage, flipped bits, half-done
  * replacements, damaged indexes, snapshots and checkpoints. */
 #include "tests/unit/storage/storage_test.h"
 

@@ -1,4 +1,4 @@
-/* ut_segment - one segment: entries as Kafka writes them, look-up with and without waiting, truncation,
+/* ut_segment.c - one segment: entries as Kafka writes them, look-up with and without waiting, truncation,
  * deletion. */
 #include "tests/unit/storage/storage_test.h"
 
