@@ -1,6 +1,8 @@
 /* storage_test.c - see storage_test.h */
 #include "tests/unit/storage/storage_test.h"
 
+#include "broker/storage/checkpoint.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,6 +73,46 @@ void st_copy_dir(const char *from, const char *to)
 void st_unpack(const char *name, const char *to)
 {
 	shell(mem_printf("tar -xzf '%s/%s.tar.gz' -C '%s'", ut_path("tests/golden/disk"), name, to));
+}
+
+static int add_partition(void *arg, const char *name, bool is_dir)
+{
+	struct st_partitions *p = arg;
+	if (is_dir && !strstr(name, "-delete")) {
+		must(p->n < ST_PARTITIONS_MAX && strlen(name) < ST_NAME_MAX_BYTES);
+		strcpy(p->names[p->n++], name);
+	}
+	return 0;
+}
+
+void st_partitions(const char *dir, struct st_partitions *out)
+{
+	out->n = 0;
+	must(sys_list_dir(dir, add_partition, out) == 0);
+}
+
+struct look_up {
+	struct checkpoint_offsets offsets;
+	const char *name;
+	int64_t found;
+};
+
+static int match(struct checkpoint_offsets *here, struct slice topic, int32_t partition, int64_t offset)
+{
+	struct look_up *l = container_of(here, struct look_up, offsets);
+	char *name = mem_printf("%.*s-%d", SLICE_ARGS(topic), partition);
+	if (strcmp(name, l->name) == 0)
+		l->found = offset;
+	free(name);
+	return 0;
+}
+
+int64_t st_checkpointed(const char *dir, const char *file, const char *name)
+{
+	struct look_up l = { .offsets.entry = match, .name = name };
+	int error = checkpoint_read_offsets(path_in(dir, file).s, &l.offsets);
+	CU_ASSERT(error == 0 || error == -ENOENT);
+	return l.found;
 }
 
 struct topic_config st_config(void)

@@ -45,6 +45,15 @@ void st_append_file(const char *path, const void *bytes, size_t n);
 void st_copy_dir(const char *from, const char *to);
 /* tests/golden/disk/<name>.tar.gz into a directory. */
 void st_unpack(const char *name, const char *to);
+/* The partition directories in a log directory, but for those that wait for their deletion. */
+enum { ST_PARTITIONS_MAX = 64, ST_NAME_MAX_BYTES = 256 };
+struct st_partitions {
+	char names[ST_PARTITIONS_MAX][ST_NAME_MAX_BYTES];
+	int n;
+};
+void st_partitions(const char *dir, struct st_partitions *out);
+/* What a checkpoint file of a log directory says of a partition directory; 0 when nothing. */
+int64_t st_checkpointed(const char *dir, const char *file, const char *name);
 /* Number of files whose names end so. */
 int st_count(const char *dir, const char *suffix);
 

@@ -4,53 +4,10 @@
 #include "tests/unit/storage/storage_test.h"
 
 #include "broker/base/log.h"
-#include "broker/storage/checkpoint.h"
 #include "broker/storage/epoch.h"
 
 #include <errno.h>
 #include <string.h>
-
-enum { PARTITIONS_MAX = 64, NAME_MAX_BYTES = 256 };
-
-struct partitions {
-	char names[PARTITIONS_MAX][NAME_MAX_BYTES];
-	int n;
-};
-
-static int add_partition(void *arg, const char *name, bool is_dir)
-{
-	struct partitions *p = arg;
-	if (is_dir && !strstr(name, "-delete")) {
-		must(p->n < PARTITIONS_MAX && strlen(name) < NAME_MAX_BYTES);
-		strcpy(p->names[p->n++], name);
-	}
-	return 0;
-}
-
-/* The value of a checkpoint for one partition directory. */
-struct look_up {
-	struct checkpoint_offsets offsets;
-	const char *name;
-	int64_t found;
-};
-
-static int match(struct checkpoint_offsets *here, struct slice topic, int32_t partition, int64_t offset)
-{
-	struct look_up *l = container_of(here, struct look_up, offsets);
-	char *name = mem_printf("%.*s-%d", SLICE_ARGS(topic), partition);
-	if (strcmp(name, l->name) == 0)
-		l->found = offset;
-	free(name);
-	return 0;
-}
-
-static int64_t checkpointed(const char *dir, const char *file, const char *name)
-{
-	struct look_up l = { .offsets.entry = match, .name = name };
-	int error = checkpoint_read_offsets(path_in(dir, file).s, &l.offsets);
-	CU_ASSERT(error == 0 || error == -ENOENT);
-	return l.found;
-}
 
 /* ---- comparing directories ---- */
 
@@ -145,8 +102,8 @@ static void open_and_close(const char *dir, const char *java, const char *name, 
 	struct opened *out)
 {
 	struct st_log s = { .config = st_config(), .now_ms = ST_GOLDEN_NOW_MS };
-	int64_t recovery_point = checkpointed(dir, "recovery-point-offset-checkpoint", name);
-	int64_t start = checkpointed(dir, "log-start-offset-checkpoint", name);
+	int64_t recovery_point = st_checkpointed(dir, "recovery-point-offset-checkpoint", name);
+	int64_t start = st_checkpointed(dir, "log-start-offset-checkpoint", name);
 	struct epochs epochs = { 0 };
 	uint32_t batches;
 	s.config.index_interval_bytes = index_interval(name);
@@ -154,7 +111,7 @@ static void open_and_close(const char *dir, const char *java, const char *name, 
 	out->repair = s.repair;
 	out->start = log_start_offset(s.log);
 	out->end = log_end_offset(s.log);
-	CU_ASSERT_EQUAL(out->end, checkpointed(java, "recovery-point-offset-checkpoint", name));
+	CU_ASSERT_EQUAL(out->end, st_checkpointed(java, "recovery-point-offset-checkpoint", name));
 	CU_ASSERT(out->start >= start);
 	st_walk(&s, &batches);
 	CU_ASSERT(batches > 0 || log_size_bytes(s.log) == 0 || out->start == out->end);
@@ -165,21 +122,20 @@ static void open_and_close(const char *dir, const char *java, const char *name, 
 	CU_ASSERT_EQUAL(st_close(&s), out->end);
 }
 
-static void unpack_both(const char *one, const char *other, char dirs[2][FILE_PATH_MAX], struct partitions *p)
+static void unpack_both(const char *one, const char *other, char dirs[2][FILE_PATH_MAX], struct st_partitions *p)
 {
 	strcpy(dirs[0], st_dir("ours"));
 	strcpy(dirs[1], st_dir("java"));
 	st_unpack(one, dirs[0]);
 	st_unpack(other, dirs[1]);
-	p->n = 0;
-	must(sys_list_dir(dirs[0], add_partition, p) == 0);
+	st_partitions(dirs[0], p);
 	CU_ASSERT(p->n > 0);
 }
 
 static void compare_partitions(const char *from, const char *java, enum log_stop stop)
 {
 	static char dirs[2][FILE_PATH_MAX];
-	static struct partitions p;
+	static struct st_partitions p;
 	unpack_both(from, java, dirs, &p);
 	for (int i = 0; i < p.n; i++) {
 		struct opened o;
@@ -206,7 +162,7 @@ static void recovered_as_java(const char *killed, const char *recovered)
 static void rebuilt(const char *golden)
 {
 	static char dirs[2][FILE_PATH_MAX];
-	static struct partitions p;
+	static struct st_partitions p;
 	unpack_both(golden, golden, dirs, &p);
 	for (int i = 0; i < p.n; i++) {
 		struct opened o;

@@ -1,0 +1,283 @@
+/* ut_golden_dumps.c - every log directory of tests/golden/disk, opened as it was left, reads back batch by
+ * batch and record by record as Kafka's own kafka-dump-log.sh printed it (NAME.dump.txt.gz beside it). */
+#include "tests/unit/storage/storage_test.h"
+
+#include "broker/base/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { INFLATED_MAX = 1 << 20 };
+
+/* ---- what we read, in the words of the dump ---- */
+
+static const char *timestamp_name(int magic, bool log_append_time)
+{
+	return magic == 0 ? "NoTimestampType" : log_append_time ? "LogAppendTime" : "CreateTime";
+}
+
+static const char *truth(bool is)
+{
+	return is ? "true" : "false";
+}
+
+static void print_batch(FILE *out, const struct batch *b)
+{
+	if (batch_is_legacy(b)) {
+		fprintf(out, "offset: %" PRId64, batch_base_offset(b));
+	} else {
+		fprintf(out, "baseOffset: %" PRId64 " lastOffset: %" PRId64 " count: %d baseSequence: %d"
+			" lastSequence: %d producerId: %" PRId64 " producerEpoch: %d partitionLeaderEpoch: %d"
+			" isTransactional: %s isControl: %s deleteHorizonMs: OptionalLong",
+			batch_base_offset(b), batch_last_offset(b), batch_count(b), batch_base_sequence(b),
+			batch_last_sequence(b), batch_producer_id(b), batch_producer_epoch(b),
+			batch_leader_epoch(b), truth(batch_is_transactional(b)), truth(batch_is_control(b)));
+		if (batch_has_delete_horizon(b))
+			fprintf(out, "[%" PRId64 "]", batch_base_timestamp(b));
+		else
+			fprintf(out, ".empty");
+	}
+	fprintf(out, " %s: %" PRId64 " size: %u magic: %d compresscodec: %s crc: %u isvalid: %s\n",
+		timestamp_name(batch_magic(b), batch_is_log_append_time(b)), batch_max_timestamp(b), b->n,
+		batch_magic(b), codec_name(batch_codec(b)), batch_stored_crc(b), truth(batch_crc_is_good(b)));
+}
+
+static int64_t length(struct slice s)
+{
+	return s.p ? (int64_t)s.n : -1;
+}
+
+static void print_headers(FILE *out, struct record *r)
+{
+	struct record_header h;
+	const char *comma = "";
+	fprintf(out, " sequence: %d headerKeys: [", r->sequence);
+	while (record_header_next(r, &h)) {
+		fprintf(out, "%s%.*s", comma, SLICE_ARGS(h.key));
+		comma = ",";
+	}
+	fprintf(out, "]");
+}
+
+/* `opaque`: the dump shows what it understood of key and value, not their bytes. */
+static void print_record(FILE *out, const struct batch *b, struct record *r, bool opaque)
+{
+	enum control_type type;
+	int32_t epoch;
+	fprintf(out, "| offset: %" PRId64 " %s: %" PRId64 " keySize: %" PRId64 " valueSize: %" PRId64, r->offset,
+		timestamp_name(r->magic, batch_is_log_append_time(b)), r->timestamp, length(r->key),
+		length(r->value));
+	if (r->magic == 2)
+		print_headers(out, r);
+	if (batch_is_control(b)) {
+		CU_ASSERT(record_end_marker(r, &type, &epoch));
+		fprintf(out, " endTxnMarker: %s coordinatorEpoch: %d", type == CONTROL_COMMIT ? "COMMIT" : "ABORT",
+			epoch);
+	} else if (!opaque) {
+		if (r->key.p)
+			fprintf(out, " key: %.*s", SLICE_ARGS(r->key));
+		if (r->value.p)
+			fprintf(out, " payload: %.*s", SLICE_ARGS(r->value));
+	}
+	fprintf(out, "\n");
+}
+
+static void print_batches(FILE *out, struct slice bytes, struct codecs *codecs, bool opaque, int64_t *next)
+{
+	struct batch_walk walk;
+	struct batch b;
+	batch_walk_init(&walk, bytes);
+	while (batch_next(&walk, &b)) {
+		struct records records;
+		struct record r;
+		print_batch(out, &b);
+		records_open(&records, &b, codecs, INFLATED_MAX);
+		while (records_next(&records, &r))
+			print_record(out, &b, &r, opaque);
+		CU_ASSERT_EQUAL(records.error, KERR_NONE);
+		records_close(&records);
+		*next = batch_last_offset(&b) + 1;
+	}
+}
+
+static bool is_opaque(const char *partition)
+{
+	return strncmp(partition, "__", 2) == 0;
+}
+
+/* On the heap: the log from its start to its end. */
+static char *read_back(struct st_log *s, const char *partition)
+{
+	char *text = NULL;
+	size_t n = 0;
+	struct codecs *codecs = codecs_new();
+	FILE *out = open_memstream(&text, &n);
+	int64_t offset = log_start_offset(s->log), end = log_end_offset(s->log);
+	while (offset < end) {
+		struct slice bytes;
+		int64_t next = offset;
+		must(st_read(s, offset, end, 1, true, &bytes, NULL) == KERR_NONE);
+		print_batches(out, bytes, codecs, is_opaque(partition), &next);
+		free((void *)(uintptr_t)bytes.p);
+		if (next == offset)
+			break; /* compaction took what was last */
+		offset = next;
+	}
+	must(fclose(out) == 0);
+	codecs_free(&codecs);
+	return text;
+}
+
+/* ---- what the dump says ---- */
+
+/* Without " <word> <number>", which we do not print. */
+static void drop_field(char *line, const char *word)
+{
+	char *at = strstr(line, word);
+	if (!at)
+		return;
+	char *rest = at + strlen(word);
+	rest += strcspn(rest, " \n");
+	memmove(at, rest, strlen(rest) + 1);
+}
+
+static void drop_tail(char *line, const char *from)
+{
+	char *at = strstr(line, from);
+	if (at)
+		strcpy(at, "\n");
+}
+
+/* Where in the file a batch lies, and the checksums of messages within messages: nobody reads these from a log. */
+static void put_line(FILE *out, char *line, bool opaque)
+{
+	if (line[0] == '|') {
+		drop_field(line, " isValid: true crc: ");
+		if (opaque)
+			drop_tail(line, " key: ");
+	} else {
+		drop_field(line, " position: ");
+	}
+	fputs(line, out);
+}
+
+static int64_t last_offset_in(const char *line)
+{
+	const char *at = strstr(line, "lastOffset: ");
+	at = at ? at + strlen("lastOffset: ") : line + strlen("offset: ");
+	return strtoll(at, NULL, 10);
+}
+
+/* On the heap: what is said of the .log files of one partition, from the batch on that `start` is in. */
+static char *told(const char *golden, const char *partition, int64_t start)
+{
+	char *text = NULL, *line = NULL, *ours = mem_printf("Dumping %s/", partition);
+	char *command = mem_printf("gzip -dc '%s/%s.dump.txt.gz'", ut_path("tests/golden/disk"), golden);
+	size_t n = 0, room = 0;
+	bool in_log = false, wanted = false;
+	FILE *in = popen(command, "r"), *out = open_memstream(&text, &n);
+	must(in && out);
+	while (getline(&line, &room, in) > 0) {
+		if (strncmp(line, "Dumping ", 8) == 0)
+			in_log = strncmp(line, ours, strlen(ours)) == 0 && strstr(line, ".log\n");
+		else if (!in_log || strncmp(line, "===", 3) == 0)
+			in_log = false;
+		else if (strstr(line, " isvalid: "))
+			wanted = last_offset_in(line) >= start;
+		if (in_log && wanted && strstr(line, "ffset: ") && strncmp(line, "Log ", 4) != 0)
+			put_line(out, line, is_opaque(partition));
+	}
+	must(fclose(out) == 0 && pclose(in) == 0);
+	free(line);
+	free(command);
+	free(ours);
+	return text;
+}
+
+static void expect_same(const char *partition, const char *is, const char *should)
+{
+	size_t at = 0, line = 0;
+	while (is[at] && is[at] == should[at]) {
+		at++;
+		if (is[at - 1] == '\n')
+			line = at;
+	}
+	CU_ASSERT_EQUAL(is[at], should[at]);
+	if (is[at] != should[at])
+		printf("%s:\n reads  %.*s\n Kafka  %.*s\n", partition, (int)strcspn(is + line, "\n"), is + line,
+		       (int)strcspn(should + line, "\n"), should + line);
+}
+
+static void reads_as_dumped(const char *golden)
+{
+	static struct st_partitions p;
+	size_t bytes = 0;
+	struct path dir;
+	must(snprintf(dir.s, sizeof dir.s, "%s", st_dir("golden")) > 0);
+	st_unpack(golden, dir.s);
+	st_partitions(dir.s, &p);
+	bool clean = st_size(path_in(dir.s, ".kafka_cleanshutdown").s) >= 0;
+	for (int i = 0; i < p.n; i++) {
+		struct st_log s = { .config = st_config(), .now_ms = ST_GOLDEN_NOW_MS };
+		int64_t recovery_point = st_checkpointed(dir.s, "recovery-point-offset-checkpoint", p.names[i]);
+		int64_t start = st_checkpointed(dir.s, "log-start-offset-checkpoint", p.names[i]);
+		CU_ASSERT_EQUAL(st_open(&s, path_in(dir.s, p.names[i]).s, clean ? LOG_STOP_CLEAN : LOG_STOP_CRASHED,
+			recovery_point, start), 0);
+		char *is = read_back(&s, p.names[i]), *should = told(golden, p.names[i], log_start_offset(s.log));
+		expect_same(p.names[i], is, should);
+		bytes += strlen(is);
+		free(is);
+		free(should);
+		CU_ASSERT(st_close(&s) >= 0);
+	}
+	CU_ASSERT(bytes > 1000);
+}
+
+#define GOLDEN(function, name) static void function(void) { reads_as_dumped(name); }
+GOLDEN(basic_clean, "basic-clean")
+GOLDEN(basic_killed, "basic-killed")
+GOLDEN(basic_killed_then_recovered, "basic-killed-then-recovered")
+GOLDEN(compact_before, "compact-before")
+GOLDEN(compact_after, "compact-after")
+GOLDEN(compact_after_second, "compact-after-second")
+GOLDEN(epochs_broker1_before_truncation, "epochs-broker1-before-truncation")
+GOLDEN(epochs_broker1_after_truncation, "epochs-broker1-after-truncation")
+GOLDEN(epochs_broker1_clean, "epochs-broker1-clean")
+GOLDEN(epochs_broker2_clean, "epochs-broker2-clean")
+GOLDEN(epochs_broker2_unclean_leader_running, "epochs-broker2-unclean-leader-running")
+GOLDEN(future_killed_dir1, "future-killed-dir1")
+GOLDEN(future_killed_dir2, "future-killed-dir2")
+GOLDEN(legacy_ibp_2_8, "legacy-ibp-2.8")
+GOLDEN(legacy_then_ibp_3_9, "legacy-then-ibp-3.9")
+GOLDEN(txn_groups_clean, "txn-groups-clean")
+GOLDEN(txn_open_killed, "txn-open-killed")
+GOLDEN(txn_open_killed_then_recovered, "txn-open-killed-then-recovered")
+
+static const struct ut_case cases[] = {
+	UT(basic_clean),
+	UT(basic_killed),
+	UT(basic_killed_then_recovered),
+	UT(compact_before),
+	UT(compact_after),
+	UT(compact_after_second),
+	UT(epochs_broker1_before_truncation),
+	UT(epochs_broker1_after_truncation),
+	UT(epochs_broker1_clean),
+	UT(epochs_broker2_clean),
+	UT(epochs_broker2_unclean_leader_running),
+	UT(future_killed_dir1),
+	UT(future_killed_dir2),
+	UT(legacy_ibp_2_8),
+	UT(legacy_then_ibp_3_9),
+	UT(txn_groups_clean),
+	UT(txn_open_killed),
+	UT(txn_open_killed_then_recovered),
+};
+
+int main(void)
+{
+	sys_log_set_level(NULL, LOG_ERROR);
+	int status = ut_run("storage/golden_dumps", cases, countof(cases));
+	st_clean();
+	return status;
+}
