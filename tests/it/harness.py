@@ -110,7 +110,7 @@ class ZooKeeper:
 
     def serves(self):
         assert self.process.running(), f"ZooKeeper ended, see {self.folder}/zk.log"
-        with contextlib.suppress(OSError), zookeeper.Zk(self.port):    # it says imok before it takes sessions
+        with contextlib.suppress(OSError), zookeeper.Zk(self.port, wait_s=1):    # one that starts may never answer
             return True
 
     def stop(self):
