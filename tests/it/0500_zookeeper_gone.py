@@ -13,7 +13,8 @@ def test(env):
         broker.create_topic("load", 2)
         load = Load(broker.client_config(acks="all"), "load", 2, 200, env.path("load"))
         try:
-            time.sleep(2)
+            # The producer asks for its id first, and a block of ids comes from ZooKeeper.
+            wait_for("the load flows", lambda: broker.offset("load") > 100)
             cluster.zk.stop()
             end = time.monotonic() + max(15, AWAY_S * env.scale)
             while time.monotonic() < end:

@@ -1,7 +1,6 @@
 """The ZooKeeper session expires: the broker registers again, is controller again, and clients notice nothing."""
 import time
 
-import zk
 from harness import Cluster, wait_for
 from java import Load
 
@@ -25,10 +24,10 @@ def test(env):
         broker.create_topic("load", 2)
         load = Load(broker.client_config(acks="all"), "load", 2, 200, env.path("load"))
         try:
+            wait_for("the load flows", lambda: broker.offset("load") > 100)
             for _ in range(3):
                 time.sleep(1)
-                before, session = epoch(cluster), broker.session()
-                zk.end_session(cluster.zk.port, session)
+                before, session = epoch(cluster), broker.expire_session()
                 wait_for("registered again, as controller too", lambda: registered_anew(cluster, session), 30)
                 assert epoch(cluster) == before + 1
             load.finish()

@@ -193,6 +193,17 @@ class Broker:
         with self.cluster.zk_client() as client:
             return client.get(f"/brokers/ids/{self.id}")[1].ephemeral_owner
 
+    def expire_session(self):
+        """Ends its ZooKeeper session, which is given back. Held still meanwhile, or it could take the session back
+        in the midst of that: ZooKeeper would then let it live on in a session that is no more."""
+        session = self.session()
+        self.process.signal(signal.SIGSTOP)
+        try:
+            zookeeper.end_session(self.cluster.zk.port, session)
+        finally:
+            self.process.signal(signal.SIGCONT)
+        return session
+
     def text(self):
         with open(self.log, errors="replace") as f:
             return f.read()
