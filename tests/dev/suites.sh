@@ -36,15 +36,27 @@ unit_tests() { # DIR [make argument ...]: `make check`, each program one line of
 	fi
 }
 
-integration_tests() { # DIR [option of tests/it/run ...]
-	local dir=$1; shift
-	say "integration tests with $dir/samsa-broker"
-	tests/it/run --binary "$dir/samsa-broker" --tally "$tally" --label "$dir" "$@" || true
+integration_tests() { # DIR CORES [option of tests/it/run ...]; two at a time, since many of them mostly wait
+	local dir=$1 cores=$2; shift 2
+	say "integration tests with $dir/samsa-broker on num.cores=$cores"
+	tests/it/run --binary "$dir/samsa-broker" --tally "$tally" --label "$dir, $cores cores:" --cores "$cores" --jobs 2 "$@" || true
 }
+
+timed() { # SUITE [argument ...]: and how long it took
+	local start=$SECONDS
+	"$@"
+	say "$1: $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s"
+}
+
+# Whole on two cores here and on one under ASan; what depends most on which core does what, on four too.
+on_four_cores="0102 0200 0400 0420 0430 0501 0507 0600 0610 0701"
 
 plain_suite() {
 	counted "build" build build gcc "--enable-werror" || return 0
 	unit_tests build
+	integration_tests build 2
+	# shellcheck disable=SC2086
+	integration_tests build 4 --scale 0.2 $on_four_cores
 }
 
 asan_suite() { # [option of tests/it/run ...]
@@ -52,6 +64,7 @@ asan_suite() { # [option of tests/it/run ...]
 	export UBSAN_OPTIONS=print_stacktrace=1
 	counted "build-asan" build build-asan gcc "--enable-werror --enable-sanitize=address,undefined" || return 0
 	unit_tests build-asan
+	integration_tests build-asan 1 --scale 0.2 --patience 3 "$@"
 }
 
 # What runs on several threads at once: the reactor's room.
