@@ -364,8 +364,7 @@ void broker_free(struct broker *b)
 {
 	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
 	sys_helpers_stop(b->helpers);
-	if (b->net)
-		net_free(b->net);
+	broker_unbind(b);
 	if (b->controller_up)
 		controller_free(b->controller);
 	if (b->producer_ids)

@@ -5,6 +5,7 @@
 #include "broker/base/must.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { FRAME_BEFORE_AUTH_BYTES = 512 * 1024 }; /* sasl.server.max.receive.size's default */
@@ -115,4 +116,17 @@ void broker_bind(void *arg)
 		log_info("kafka.network.DataPlaneAcceptor", "Awaiting socket connections on %s:%u.",
 			 b->listeners[i].host[0] ? b->listeners[i].host : "0.0.0.0", at->port);
 	}
+}
+
+void broker_unbind(struct broker *b)
+{
+	if (b->net)
+		net_free(b->net);
+	for (uint32_t i = 0; b->tls && i < b->config->listening.n; i++) {
+		free((char *)b->tls[i].enabled_protocols);
+		free((char *)b->tls[i].cipher_suites);
+	}
+	free(b->tls);
+	free(b->listeners);
+	free(b->ip_limits);
 }

@@ -72,5 +72,7 @@ void broker_unwatch_configs(struct broker *b);
 /* ---- broker_listen.c ---- */
 /* Makes b->net; blocks. NULL there and a line in b->why when a listener cannot be. */
 void broker_bind(void *arg);
+/* Frees what broker_bind made, whole or in part. */
+void broker_unbind(struct broker *b);
 
 #endif

@@ -294,7 +294,8 @@ class Env:
 
     def __init__(self, run, name, folder):
         self.run, self.name, self.folder = run, name, folder
-        self.target, self.binary, self.cores, self.scale = run.target, run.binary, run.cores, run.scale
+        self.target, self.binary, self.cores = run.target, run.binary, run.cores
+        self.scale, self.patience = run.scale, run.patience
         self.ports = run.ports
 
     def shared_zk(self):

@@ -18,11 +18,11 @@ public class Load {
         stop.set(true);
     }
 
-    static long last_ack = System.nanoTime(), pause;
+    static long last_ack, pause;
 
     static synchronized void report(int partition, long number, RecordMetadata where, Exception why) {
         long now = System.nanoTime();
-        pause = Math.max(pause, now - last_ack);
+        if (last_ack != 0) pause = Math.max(pause, now - last_ack);
         last_ack = now;
         if (why == null) out.println("ack " + partition + " " + number + " " + where.offset());
         else out.println("lost " + partition + " " + number + " " + why);
