@@ -149,11 +149,19 @@ static void hand_down(struct tls *t)
 	t->sealing = NULL;
 }
 
+/* While the peer takes nothing, what OpenSSL adds gathers in one buffer: a peer that makes it add more than
+ * that holds, by asking for new keys without end and reading no answer, loses its connection
+ * (read_failed). */
 static int send_sealed(struct tls *t)
 {
-	hand_down(t);
-	int rc = t->sealed.first ? t->below->ops->write(t->below, &t->sealed) : 0;
-	t->filter.dirty = t->sealed.first != NULL;
+	int rc = 0;
+	do {
+		if (!t->sealed.first)
+			hand_down(t);
+		if (t->sealed.first)
+			rc = t->below->ops->write(t->below, &t->sealed);
+	} while (rc >= 0 && t->sealing);
+	t->filter.dirty = t->sealed.first || t->sealing;
 	return rc;
 }
 
