@@ -1,7 +1,7 @@
 /* bench.h - what the benchmark's client and its floor share: sockets, numbers, a record batch, TLS.
  *
- * The batch is Kafka's (magic 2), as far as one must know it to send one that a broker takes, or to check one as a
- * broker must. The CRC-32C is ISA-L's, as in the broker.
+ * The batch is Kafka's (magic 2), as far as one must know it to send one that a broker takes, or to check
+ * one as a broker must. The CRC-32C is ISA-L's, as in the broker.
  */
 #ifndef SAMSA_TESTS_BENCH_H
 #define SAMSA_TESTS_BENCH_H
@@ -146,7 +146,7 @@ static inline size_t batch_bytes(const char *b)
 	return BATCH_PREFIX + get32(b + BATCH_LENGTH);
 }
 
-/* Whether every record lies within the batch, without headers, and has the offset delta it should have. */
+/* Whether every record lies within the batch, has no headers, and the offset delta it should have. */
 static inline bool batch_records_ok(const char *b, size_t n)
 {
 	const char *p = b + BATCH_RECORDS, *end = b + n;

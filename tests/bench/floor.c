@@ -1,16 +1,17 @@
-/* floor.c - what the kernel and the CPU allow: a server that does for a request only what the request demands.
+/* floor.c - what the kernel and the CPU allow: a server that does only what a request demands.
  *
  *	floor PORT TLS-PORT KEY-AND-CERTIFICATE FOLDER
  *
- * It is no broker: it serves the frames of load.c, one connection after another. What it does for a produce request:
- * learn that bytes came, bring them to memory, verify the CRC-32C of the batch and walk its records as Kafka does,
- * write the base offset into it, append it to a file, answer. For a fetch: learn that a request came, read it, send a
- * header and the range of the file by sendfile; over TLS read the range and encrypt it. Left out is all that makes a
- * broker: decoding, authorizing, indexes, producer state, many connections, many cores.
+ * It is no broker: it serves the frames of load.c, one connection after another. What it does for a produce
+ * request: learn that bytes came, bring them to memory, verify the CRC-32C of the batch and walk its
+ * records as Kafka does, write the base offset into it, append it to a file, answer. For a fetch: learn
+ * that a request came, read it, send a header and the range of the file by sendfile; over TLS read the
+ * range and encrypt it. Left out is all that makes a broker: decoding, authorizing, indexes, producer
+ * state, many connections, many cores.
  *
- * System calls of one turn: epoll_wait; recv of what is there (of a frame of 64 KiB and more: of the rest of it);
- * one pwritev of every whole batch and one send of their answers; or send (MSG_MORE) and sendfile until all is sent.
- * Over TLS the socket blocks, which stands for epoll_wait.
+ * System calls of one turn: epoll_wait; recv of what is there (of a frame of 64 KiB and more: of the rest
+ * of it); one pwritev of every whole batch and one send of their answers; or send (MSG_MORE) and sendfile
+ * until all is sent. Over TLS the socket blocks, which stands for epoll_wait.
  */
 #define _GNU_SOURCE
 #include "tests/bench/bench.h"
@@ -29,7 +30,7 @@ enum {
 	ANSWERS_MAX = 64 * KIB,
 	TOPIC_MAX = 64,
 	TLS_RANGE = 256 * KIB, /* of a file, read and encrypted at once */
-	/* In a request of load.c: the API, and the client id "load"; what is behind the id up to the topic's name. */
+	/* In a request of load.c: the API; the end of the client id; what is between that and the topic. */
 	AT_API = 4,
 	AT_CLIENT_END = 18,
 	PRODUCE_BEFORE_TOPIC = 2 + 2 + 4 + 4,
@@ -266,7 +267,8 @@ static int listen_at(int port, int epoll)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	MUST(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)) == 0);
 	MUST(bind(fd, (void *)&at, sizeof at) == 0 && listen(fd, 16) == 0);
-	MUST(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN, .data.fd = fd }) == 0);
+	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+	MUST(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == 0);
 	return fd;
 }
 

@@ -5,9 +5,10 @@
  *	load fetch   port= topic= max= ms= pid=                      one fetch in flight, round and round
  *	load ack     port= topic= batch= record=                     tries until one record is acknowledged
  *
- * cert=FILE speaks TLS 1.3 (AES-128-GCM) to whom that CA signed. A batch is built once; a request is written as often
- * as answers allow, all that may leave in one call. Prints "requests bytes wall_s cpu_s", the last being the CPU time
- * of all threads of process `pid` by the scheduler's own account; ack prints the monotonic time of the answer.
+ * cert=FILE speaks TLS 1.3 (AES-128-GCM) to whom that CA signed. A batch is built once; a request is
+ * written as often as answers allow, all that may leave in one call. Prints "requests bytes wall_s cpu_s",
+ * the last being the CPU time of all threads of process `pid` by the scheduler's own account; ack prints
+ * the monotonic time of the answer.
  */
 #define _GNU_SOURCE
 #include "tests/bench/bench.h"
@@ -174,7 +175,8 @@ static size_t put_batch(char *b, size_t max, size_t value)
 
 static char *produce_frame(const struct job *j, size_t *size, size_t *batch)
 {
-	char *frame = buffer(REQUEST_ROOM + j->batch + j->record), *p = put_header(frame, API_PRODUCE, PRODUCE_VERSION);
+	char *frame = buffer(REQUEST_ROOM + j->batch + j->record);
+	char *p = put_header(frame, API_PRODUCE, PRODUCE_VERSION);
 	p = put32(put16(put16(p, -1), 1), ACK_TIMEOUT_MS); /* no transaction, acks=1 */
 	p = put32(put_string(put32(p, 1), j->topic), 1);
 	p = put32(p, 0);
@@ -199,7 +201,7 @@ struct answers {
 	size_t have;
 };
 
-/* Takes what has come; how many whole answers that were, none of which may be an error. -1: the broker hung up. */
+/* Takes what has come; how many whole answers that were, none of which may be an error. -1: it hung up. */
 static int take_answers(struct wire *w, struct answers *a, size_t error_at)
 {
 	size_t at = 0, k = wire_recv(w, a->bytes + a->have, sizeof a->bytes - a->have);
@@ -265,8 +267,8 @@ static bool watch_on(struct watch *w, const struct job *j, uint64_t requests, ui
 		*w = (struct watch){ .begin = now, .cpu = cpu_of(j->pid), .counting = true };
 	if (!w->counting || now < w->begin + j->ms / 1e3)
 		return true;
-	printf("%llu %llu %.6f %.6f\n", (unsigned long long)w->requests, (unsigned long long)w->bytes, now - w->begin,
-	       cpu_of(j->pid) - w->cpu);
+	printf("%llu %llu %.6f %.6f\n", (unsigned long long)w->requests, (unsigned long long)w->bytes,
+	       now - w->begin, cpu_of(j->pid) - w->cpu);
 	return false;
 }
 
@@ -365,7 +367,8 @@ static int64_t offset_after(const char *p, size_t n, int64_t at)
 static void fetch(const struct job *j)
 {
 	char request[REQUEST_ROOM];
-	size_t size, head = 4 + 4 + 4 + 2 + 4 + 4 + 2 + strlen(j->topic) + 4 + 4; /* to the partition's error */
+	size_t head = 4 + 4 + 4 + 2 + 4 + 4 + 2 + strlen(j->topic) + 4 + 4; /* to the partition's error */
+	size_t size;
 	size_t records_at = head + 2 + 8 + 8 + 8 + 4 + 4;
 	char *offset = fetch_frame(j, request, &size), *answer = buffer(2 * j->max + MIB);
 	struct wire w;
