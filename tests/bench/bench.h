@@ -155,7 +155,9 @@ static inline bool batch_records_ok(const char *b, size_t n)
 		if (!(p = get_varint(p, end, &body)) || body < 1 || body > end - p)
 			return false;
 		const char *next = p + body;
-		if (!(p = get_varint(p + 1, next, &time)) || !(p = get_varint(p, next, &offset)) || offset != i)
+		if (!(p = get_varint(p + 1, next, &time)) || !(p = get_varint(p, next, &offset)))
+			return false;
+		if (offset != i)
 			return false;
 		if (!(p = get_varint(p, next, &key)) || key > next - p)
 			return false;
