@@ -92,9 +92,16 @@ static int to_stop_replica(void *arg, int32_t broker, const struct stop_replica_
 	return 0;
 }
 
+/* After its session has expired. Whoever took this broker's id meanwhile keeps it. */
 static enum zk_err to_register(void *arg)
 {
-	return broker_register(arg);
+	struct broker *b = arg;
+	enum zk_err err = broker_register(b);
+	if (err == ZK_NODEEXISTS && !b->stop_asked) {
+		b->status = 1;
+		broker_stop(b);
+	}
+	return err;
 }
 
 static void all_logs_failed(void *arg)
@@ -191,7 +198,7 @@ static bool up_net(struct broker *b)
 static bool up_registration(struct broker *b)
 {
 	enum zk_err err = broker_register(b);
-	if (err != ZK_OK)
+	if (err != ZK_OK && !b->stop_asked)
 		log_fatal(LOGGER, "[KafkaServer id=%d] This broker cannot be registered: %s.", b->id,
 			  zk_err_text(err));
 	return err == ZK_OK;
@@ -295,9 +302,8 @@ static void down(struct broker *b)
 	if (b->controller_up)
 		controller_stop(b->controller);
 	/* The session is ended before the directories are let go: its file lies there. */
-	if (b->zkc)
-		zkc_close(b->zkc);
-	broker_forget_session(b);
+	if (b->zkc && zkc_close(b->zkc))
+		broker_forget_session(b);
 	down_data(b);
 	broker_set_state(b, BROKER_STOPPED);
 	log_info(LOGGER, "[KafkaServer id=%d] shut down completed", b->id);

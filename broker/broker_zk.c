@@ -4,6 +4,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "zkutil/claim.h"
 #include "zkutil/znode.h"
 
 #include <errno.h>
@@ -73,8 +74,6 @@ static void save_fiber(void *arg)
 static void keep_session(void *arg, const struct zk_session *session)
 {
 	struct broker *b = arg;
-	if (session->id == 0)
-		return; /* see broker_forget_session() */
 	char passwd[2 * ZK_PASSWD_BYTES + 1];
 	for (int i = 0; i < ZK_PASSWD_BYTES; i++)
 		snprintf(passwd + 2 * i, 3, "%02x", session->passwd[i]);
@@ -87,7 +86,7 @@ static void keep_session(void *arg, const struct zk_session *session)
 
 void broker_forget_session(struct broker *b)
 {
-	if (b->logdirs && b->zkc)
+	if (b->logdirs)
 		logdirs_write_private(b->logdirs, SESSION_FILE, "", 0);
 }
 
@@ -263,8 +262,8 @@ static enum zk_err register_once(struct broker *b, int64_t *owner)
 	struct zk_req req, read;
 	struct znode_path path = znode_broker_path(b->id);
 	arena_init(&arena, ZK_ARENA_BYTES);
-	struct zk_op ops[] = { zk_op_create(path.s, SLICE_NULL, ZK_EPHEMERAL),
-			       zk_op_set(path.s, describe_self(b, &arena), 0) };
+	struct zk_op ops[CLAIM_OPS];
+	claim_broker(ops, path.s, describe_self(b, &arena));
 	zk_req_multi(&req, ops, countof(ops));
 	enum zk_err err = zkc_call(b->zkc, &req);
 	if (err == ZK_OK || err == ZK_NODEEXISTS) {
@@ -300,12 +299,13 @@ enum zk_err broker_register(struct broker *b)
 				 "exists and owner '0x%llx' does not match current session '0x%llx'; waiting "
 				 "for it to go.", b->id, (unsigned long long)owner,
 				 (unsigned long long)zkc_session(b->zkc)->id);
-		if (waited_ms > b->config->zookeeper_session_timeout_ms + REGISTER_AGAIN_MS ||
-		    b->stop_asked) {
+		if (b->stop_asked)
+			return err;
+		if (waited_ms > b->config->zookeeper_session_timeout_ms + REGISTER_AGAIN_MS) {
 			log_fatal(ZK_LOGGER, "Another broker with broker.id %d is alive (session 0x%llx): "
 				  "each broker of a cluster needs an id of its own.", b->id,
 				  (unsigned long long)owner);
-			return ZK_NODEEXISTS;
+			return err;
 		}
 		fiber_sleep(b->control, REGISTER_AGAIN_MS);
 		waited_ms += REGISTER_AGAIN_MS;

@@ -13,11 +13,7 @@
 #define ZKC_MAGIC 0x2c117e47u
 #define LOGGER "kafka.zookeeper.ZooKeeperClient"
 
-enum {
-	WAITING_SAY_MS = 10 * 1000, /* how often a long wait for ZooKeeper is told */
-	/* how long it tries to take an old session back before it lets it expire */
-	LEFT_BEHIND_MS = 30 * 1000,
-};
+enum { WAITING_SAY_MS = 10 * 1000 }; /* how often a long wait for ZooKeeper is told */
 
 /* One handle of the client library: the main session, or a short one before it. */
 struct era {
@@ -171,19 +167,17 @@ static bool open_era(struct zkc *z, bool main, bool no_chroot, const struct zk_s
 	return true;
 }
 
-/* Waits for the session opened last to be connected or lost; true when connected. `limit_ms` -1: as long as
- * it takes. */
-static bool wait_connected(struct zkc *z, int64_t limit_ms)
+/* Waits, as long as it takes, until the session opened last is connected or lost. */
+static void wait_connected(struct zkc *z)
 {
 	int64_t waited_ms = 0;
-	while (z->state == ZK_CONNECTING && (limit_ms < 0 || waited_ms < limit_ms)) {
+	while (z->state == ZK_CONNECTING) {
 		if (fiber_wait_ms(z->control, &z->changed, WAITING_SAY_MS) || z->state != ZK_CONNECTING)
 			continue;
 		waited_ms += WAITING_SAY_MS;
 		log_warn(LOGGER, "[ZooKeeperClient Kafka server] Still waiting for ZooKeeper at %s (%lld s).",
 			 z->config.connect, (long long)(waited_ms / 1000));
 	}
-	return z->state == ZK_CONNECTED;
 }
 
 static void close_and_wait(struct zkc *z)
@@ -201,7 +195,7 @@ static void end_left_behind(struct zkc *z)
 		return;
 	log_info(LOGGER, "[ZooKeeperClient Kafka server] Ending the session 0x%llx that was left behind.",
 		 (unsigned long long)z->config.left_behind.id);
-	wait_connected(z, LEFT_BEHIND_MS);
+	wait_connected(z);
 	close_and_wait(z);
 }
 
@@ -216,10 +210,13 @@ static bool make_chroot(struct zkc *z)
 	}
 	if (at.chroot[0] == 0)
 		return true;
-	must(open_era(z, false, true, NULL));
-	wait_connected(z, -1);
-	enum zk_err err = zkc_make_path(z, at.chroot);
-	close_and_wait(z);
+	enum zk_err err;
+	do {
+		must(open_era(z, false, true, NULL));
+		wait_connected(z);
+		err = zkc_make_path(z, at.chroot);
+		close_and_wait(z);
+	} while (err == ZK_SESSION_EXPIRED);
 	if (err != ZK_OK)
 		log_fatal(LOGGER, "The chroot %s of zookeeper.connect cannot be made: %s.", at.chroot,
 			  zk_err_text(err));
@@ -242,19 +239,19 @@ struct zkc *zkc_open(struct reactor *control, const struct zkc_config *config)
 	}
 	end_left_behind(z);
 	must(open_era(z, true, false, NULL));
-	wait_connected(z, -1);
+	wait_connected(z);
 	return z;
 }
 
-void zkc_close(struct zkc *z)
+bool zkc_close(struct zkc *z)
 {
 	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	bool heard = z->state != ZK_CONNECTING && z->state != ZK_DISCONNECTED;
 	z->closing = true;
 	close_and_wait(z);
-	if (z->config.keep)
-		z->config.keep(z->config.arg, &(struct zk_session){ 0 });
 	log_info(LOGGER, "[ZooKeeperClient Kafka server] Closed.");
 	FREE_OBJ(z);
+	return heard;
 }
 
 void zkc_listen(struct zkc *z, struct zkc_listener *l)

@@ -40,7 +40,7 @@ struct zkc_config {
 	/* A session that this broker left behind when it was killed: ended before the first own one begins,
 	 * so that its ephemeral nodes do not stand in the way. id 0: none. */
 	struct zk_session left_behind;
-	/* Told of each session, for safekeeping; id 0: it was closed in order. May be NULL. */
+	/* Told of each session, for safekeeping. May be NULL. */
 	void (*keep)(void *arg, const struct zk_session *session);
 	void *arg;
 };
@@ -48,8 +48,9 @@ struct zkc_config {
 /* Opens the first session; waits, and says so in the log, for as long as it takes. In a fiber. NULL when
  * `connect` cannot be (one line was logged). */
 struct zkc *zkc_open(struct reactor *control, const struct zkc_config *config);
-/* Ends the session at the server. In a fiber; calls that wait end with ZK_CLOSING. Frees it. */
-void zkc_close(struct zkc *z);
+/* Ends the session. In a fiber; calls that wait end with ZK_CLOSING. Frees it. False when no server could be
+ * told: the session lives there until it expires. */
+bool zkc_close(struct zkc *z);
 
 void zkc_listen(struct zkc *z, struct zkc_listener *l);
 void zkc_unlisten(struct zkc *z, struct zkc_listener *l);

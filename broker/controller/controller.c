@@ -10,6 +10,7 @@
 #include "broker/controller/controller_priv.h"
 
 #include "broker/base/must.h"
+#include "zkutil/claim.h"
 
 #include <string.h>
 
@@ -129,12 +130,12 @@ void ctl_watch_free(struct controller *c, struct ctl_watch *w)
 
 /* ---- fenced writes ---- */
 
-static void note_fenced(struct controller *c)
+void ctl_fenced(struct controller *c)
 {
 	if (!c->active)
 		return;
-	log_warn(CTL_LOGGER, "[Controller id=%d] Another controller has been elected; epoch %d is over.",
-		 c->broker_id, c->epoch);
+	log_warn(CTL_LOGGER, "[Controller id=%d] /controller_epoch was changed by somebody else; epoch %d "
+		 "is over.", c->broker_id, c->epoch);
 	ctl_resign(c);
 	ctl_enqueue(c, ctl_event_new("Reelect", reelect));
 }
@@ -148,7 +149,7 @@ bool ctl_write_all(struct controller *c, struct zk_req *reqs, size_t n)
 	for (size_t i = 0; i < n; i++)
 		fenced |= reqs[i].err == ZK_FENCED;
 	if (fenced)
-		note_fenced(c);
+		ctl_fenced(c);
 	return !fenced;
 }
 
@@ -435,7 +436,8 @@ static void start_state_machines(struct controller *c)
 	ctl_partitions_free(&online);
 }
 
-static void failover(struct controller *c)
+/* False when ZooKeeper could not be read, or this is not the controller any more. */
+static bool failover(struct controller *c)
 {
 	log_info(CTL_LOGGER, "[Controller id=%d] Becoming the controller with epoch %d", c->broker_id,
 		 c->epoch);
@@ -443,16 +445,14 @@ static void failover(struct controller *c)
 	make_watches(c);
 	clear_notifications(c, ZNODE_ISR_CHANGES);
 	clear_notifications(c, ZNODE_LOG_DIR_EVENTS);
-	if (!c->active || !load_brokers(c) || !ctl_load_topics(c)) {
-		if (c->active)
-			note_fenced(c);
-		return;
-	}
+	if (!c->active || !load_brokers(c) || !ctl_load_topics(c) || !c->active)
+		return false;
 	log_info(CTL_LOGGER, "[Controller id=%d] Ready to serve as the new controller with epoch %d",
 		 c->broker_id, c->epoch);
 	start_state_machines(c);
 	ctl_enqueue(c, ctl_event_new("TopicDeletion", ctl_deletions_changed));
 	ctl_enqueue(c, ctl_event_new("ReplicaLeaderElection", ctl_preferred_changed));
+	return true;
 }
 
 void ctl_resign(struct controller *c)
@@ -509,97 +509,140 @@ static enum zk_err look(struct controller *c, int32_t *broker, bool *mine)
 	return err;
 }
 
-/* The epoch so far, and its version; made when missing, so that the first controller has epoch 1. */
+/* The epoch so far, and its version; made when missing, so that the first controller has epoch 1. Never below
+ * what this broker knows: a node that somebody deleted or spoilt must not send the epochs back, for brokers
+ * refuse old ones. */
 static enum zk_err read_epoch(struct controller *c, int32_t *epoch, int32_t *version)
 {
 	struct zk_req req;
 	struct znode_why why;
+	struct arena arena;
 	const char *path = znode_path(ZNODE_CONTROLLER_EPOCH);
+	enum zk_err err;
+	arena_init(&arena, CTL_ARENA_BYTES);
 	for (;;) {
 		zk_req_get(&req, path, false);
-		enum zk_err err = zkc_call(c->zkc, &req);
+		err = zkc_call(c->zkc, &req);
 		if (err == ZK_OK && znode_controller_epoch_decode(req.data, epoch, &why) != 0) {
-			log_error(CTL_LOGGER, "/controller_epoch cannot be read: %s.", why.s);
-			err = ZK_MARSHALLING;
+			log_error(CTL_LOGGER, "/controller_epoch cannot be read: %s. It goes on from %d.",
+				  why.s, c->epoch);
+			*epoch = c->epoch;
 		}
 		*version = req.stat.version;
 		zk_req_fini(&req);
 		if (err != ZK_NONODE)
-			return err;
-		err = zkc_create(c->zkc, path, SLICE_LIT("0"));
+			break;
+		err = zkc_create(c->zkc, path, znode_controller_epoch_encode(&arena, c->epoch));
 		if (err != ZK_OK && err != ZK_NODEEXISTS)
-			return err;
+			break;
 	}
+	*epoch = max_of(*epoch, c->epoch);
+	arena_free(&arena);
+	return err;
 }
 
 /* The election: /controller and the next epoch in one transaction. A lost answer is found out by reading
- * back. */
-static bool elect_self(struct controller *c)
+ * back. OK also when another broker was quicker. */
+static enum zk_err elect_self(struct controller *c)
 {
-	int32_t epoch, version, broker = -1, epoch_now, version_now;
+	int32_t epoch, version, broker = -1, epoch_now = 0, version_now;
 	bool mine = false;
-	if (read_epoch(c, &epoch, &version) != ZK_OK)
-		return false;
+	enum zk_err err = read_epoch(c, &epoch, &version);
+	if (err != ZK_OK)
+		return err;
 	struct arena arena;
 	arena_init(&arena, CTL_ARENA_BYTES);
 	struct znode_controller z = { c->broker_id, sys_wall_ms(), -1 };
-	struct zk_op ops[] = {
-		zk_op_create(znode_path(ZNODE_CONTROLLER), znode_controller_encode(&arena, &z), ZK_EPHEMERAL),
-		zk_op_set(znode_path(ZNODE_CONTROLLER_EPOCH),
-			  znode_controller_epoch_encode(&arena, epoch + 1), version),
-	};
+	struct zk_op ops[CLAIM_OPS];
+	claim_controller(ops, znode_controller_encode(&arena, &z),
+			 znode_controller_epoch_encode(&arena, epoch + 1), version);
 	struct zk_req req;
 	zk_req_multi(&req, ops, countof(ops));
-	enum zk_err err = zkc_call(c->zkc, &req);
+	err = zkc_call(c->zkc, &req);
 	zk_req_fini(&req);
 	arena_free(&arena);
-	bool won = err == ZK_OK;
-	if (err == ZK_NODEEXISTS || err == ZK_BADVERSION)
+	bool won = err == ZK_OK, lost = err == ZK_NODEEXISTS || err == ZK_BADVERSION;
+	if (lost)
 		won = look(c, &broker, &mine) == ZK_OK && mine &&
-			read_epoch(c, &epoch_now, &version_now) == ZK_OK && epoch_now == epoch + 1;
+		      read_epoch(c, &epoch_now, &version_now) == ZK_OK && epoch_now == epoch + 1;
+	if (!won)
+		return lost ? ZK_OK : err;
 	c->epoch = epoch + 1;
 	c->epoch_version = version + 1;
-	return won;
+	c->known = c->broker_id;
+	c->active = true;
+	log_info(CTL_LOGGER, "[Controller id=%d] %d successfully elected as the controller. Epoch "
+		 "incremented to %d and epoch zk version is now %d", c->broker_id, c->broker_id, c->epoch,
+		 c->epoch_version);
+	return ZK_OK;
+}
+
+/* This session's own /controller, of an epoch that is over: it goes, unless it is another's by now. */
+static enum zk_err give_up_node(struct controller *c)
+{
+	int32_t epoch, version;
+	struct zk_req req;
+	enum zk_err err = read_epoch(c, &epoch, &version);
+	if (err != ZK_OK)
+		return err;
+	zk_req_write(&req, zk_op_delete(znode_path(ZNODE_CONTROLLER), ZK_ANY_VERSION));
+	zk_req_guard(&req, znode_path(ZNODE_CONTROLLER_EPOCH), version);
+	err = zkc_call(c->zkc, &req);
+	zk_req_fini(&req);
+	return err == ZK_NONODE || err == ZK_FENCED ? ZK_OK : err;
+}
+
+static bool session_is_over(enum zk_err err)
+{
+	return err == ZK_SESSION_EXPIRED || err == ZK_CLOSING || err == ZK_NOT_AUTHENTICATED;
+}
+
+/* Something is wrong that no watch will tell the end of. */
+static void try_later(struct controller *c, enum zk_err err)
+{
+	log_error(CTL_LOGGER, "[Controller id=%d] The election failed: %s. It is tried again.", c->broker_id,
+		  zk_err_text(err));
+	fiber_sleep(c->control, CTL_ELECT_AGAIN_MS);
+}
+
+/* One look at /controller and what follows from it. False: look again. */
+static bool settle(struct controller *c)
+{
+	int32_t broker = -1;
+	bool mine = false;
+	enum zk_err err = look(c, &broker, &mine);
+	if (err == ZK_OK && mine && c->active)
+		return true;
+	ctl_resign(c);
+	forget(c);
+	c->known = err == ZK_OK && !mine ? broker : -1;
+	if (err == ZK_OK && !mine) {
+		log_info(CTL_LOGGER, "[Controller id=%d] Broker %d has been elected as the controller, so "
+			 "stopping the election process.", c->broker_id, broker);
+		return true;
+	}
+	if (err == ZK_OK)
+		err = give_up_node(c);
+	else if (err == ZK_NONODE)
+		err = elect_self(c);
+	if (session_is_over(err))
+		return true; /* its successor elects again */
+	if (err != ZK_OK)
+		try_later(c, err);
+	else if (c->active && !failover(c) && c->active) {
+		ctl_resign(c);
+		try_later(c, ZK_SYSTEM);
+	}
+	return false; /* once around: for the watch on the node just made */
 }
 
 /* Ends only as the controller, or with a watch on a /controller that was there when the watch was set; or
  * when the session is gone, which brings another event. */
 static void reelect(struct controller *c, struct ctl_event *e)
 {
-	int32_t broker = -1;
-	bool mine = false;
 	must(e != NULL);
-	while (!c->stopping) {
-		enum zk_err err = look(c, &broker, &mine);
-		if (err == ZK_OK && mine && c->active)
-			return;
-		ctl_resign(c);
-		if (err == ZK_OK) {
-			forget(c);
-			c->known = broker;
-			log_debug(CTL_LOGGER, "[Controller id=%d] Broker %d has been elected as the "
-				  "controller, so stopping the election process.", c->broker_id, broker);
-			return;
-		}
-		c->known = -1;
-		if (err != ZK_NONODE)
-			return; /* the session is gone: its successor elects again */
-		forget(c);
-		if (!elect_self(c))
-			continue;
-		c->known = c->broker_id;
-		c->active = true;
-		log_info(CTL_LOGGER, "[Controller id=%d] %d successfully elected as the controller. Epoch "
-			 "incremented to %d and epoch zk version is now %d", c->broker_id, c->broker_id,
-			 c->epoch, c->epoch_version);
-		failover(c);
-		/* Once around: the watch on the node just made. */
-	}
-}
-
-static void controller_changed(struct controller *c, struct ctl_event *e)
-{
-	reelect(c, e);
+	while (!c->stopping && !settle(c))
+		;
 	fiber_event_set(&c->first_election);
 }
 
@@ -654,8 +697,8 @@ void controller_start(struct controller *c)
 	must(!c->worker);
 	zkc_listen(c->zkc, &c->session);
 	c->watch_controller = ctl_watch_new(c, znode_path(ZNODE_CONTROLLER), false, "ControllerChange",
-					    controller_changed);
-	ctl_enqueue(c, ctl_event_new("Startup", controller_changed));
+					    reelect);
+	ctl_enqueue(c, ctl_event_new("Startup", reelect));
 	c->worker = fiber_start(c->control, "controller", worker_run, c);
 	must(c->worker != NULL);
 	fiber_wait(c->control, &c->first_election);

@@ -24,6 +24,7 @@ enum {
 	CTL_EVENTS_MAX = 100000,
 	CTL_ARENA_BYTES = 256 << 20,  /* of one event */
 	CTL_SENDER_RETRY_MS = 100,
+	CTL_ELECT_AGAIN_MS = 1000,    /* after an error that no watch will tell the end of */
 };
 
 /* Something to be decided. Runs in the event fiber; freed after. */
@@ -58,7 +59,7 @@ struct controller {
 	struct controller_ports ports;
 
 	bool active, stopping;
-	int32_t epoch;            /* of this controller, when active */
+	int32_t epoch;            /* of this controller, when active; of its last one, when not */
 	int32_t epoch_version;    /* of /controller_epoch: the fence */
 	int32_t known;            /* broker in /controller, -1 */
 	struct ctl_context ctx;
@@ -87,6 +88,8 @@ void ctl_watch_free(struct controller *c, struct ctl_watch *w);
 /* A write fenced by the controller epoch. ZK_FENCED: another controller is there, and this one has
  * resigned. */
 enum zk_err ctl_write(struct controller *c, struct zk_op op, struct zk_req *req);
+/* A guard has failed: resigns, and takes part in the next election. */
+void ctl_fenced(struct controller *c);
 /* As many, pipelined; each req->err tells. False when one was fenced. */
 bool ctl_write_all(struct controller *c, struct zk_req *reqs, size_t n);
 void ctl_resign(struct controller *c);

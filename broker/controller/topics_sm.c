@@ -314,7 +314,7 @@ static void finish_deletion(struct controller *c, struct ctl_topic *t)
 			 c->broker_id, t->name);
 		ctl_topic_remove(&c->ctx, t);
 	} else if (err == ZK_FENCED) {
-		ctl_resign(c);
+		ctl_fenced(c);
 	} else {
 		log_error(CTL_LOGGER, "The znodes of the deleted topic %s could not be removed: %s.", t->name,
 			  zk_err_text(err));
