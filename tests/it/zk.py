@@ -162,9 +162,18 @@ class Zk:
 
 
 def end_session(port, session):
-    """Takes a living session over from its owner and closes it: for the owner it has expired. The owner must be held
-    still, or it may win the session back first (Broker.expire_session)."""
-    Zk(port, session=session).close()
+    """Takes a living session over from its owner and closes it: for the owner it has expired. ZooKeeper now and then
+    hangs up on such a one, so this goes on until the session is known to be over. The owner must be held still, or it
+    may win the session back in between (Broker.expire_session)."""
+    while True:
+        try:
+            Zk(port, session=session, wait_s=1).close()
+        except (ConnectionError, TimeoutError):
+            continue
+        except ZkError as error:
+            if error.code != SESSION_EXPIRED:
+                raise
+            return
 
 
 # What differs between two runs that did the same.
