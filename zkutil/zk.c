@@ -1,5 +1,4 @@
-/* zk.c - zk.h over the C client library: the session and its queue, as the owner sees them. See
- * zk_lib_priv.h.
+/* zk.c - the session and its queue, as the owner sees them, the same over every link (zk_priv.h).
  *
  * A request:
  *
@@ -10,9 +9,7 @@
  * waiting -> sent when there is a connection and fewer than max_in_flight are sent. Both end at once when the
  * session does. Requests keep the order of zk_send() while they wait, also those that come back.
  */
-#include "config.h"
-
-#include "zkutil/zk_lib_priv.h"
+#include "zkutil/zk_priv.h"
 
 #include "broker/base/must.h"
 
@@ -34,7 +31,7 @@ int zk_open(struct zk **out, const struct zk_config *c)
 	if (rc == 0 && c->no_chroot)
 		zk->connect.chroot[0] = 0;
 	if (rc == 0)
-		rc = zk_handle_start(zk);
+		rc = zk_link_start(zk);
 	if (rc != 0)
 		FREE_OBJ(zk);
 	*out = zk;
@@ -46,8 +43,7 @@ static void leave(struct zk *zk, enum zk_order order)
 	CHECK_OBJ_NOTNULL(zk, ZK_MAGIC);
 	must(!zk->leaving);
 	zk->leaving = true;
-	zk->handle = NULL; /* the library may not be called any more */
-	zk_handle_order(zk, order);
+	zk_link_order(zk, order);
 }
 
 void zk_close(struct zk *zk)
@@ -107,9 +103,8 @@ static void put_sent(struct zk *zk, struct zk_req *r)
 /* Ends by an event, as every request does, so that zk_send() never calls done(). */
 static void refuse(struct zk *zk, struct zk_req *r, enum zk_err err)
 {
-	r->err = err;
 	put_sent(zk, r);
-	zk->config.post(zk->config.ctx, &r->event);
+	zk_post_request(r, err);
 }
 
 /* By number; one that comes back is older than those that wait, so its place is near the front. */
@@ -135,18 +130,24 @@ static struct zk_req *pop_waiting(struct zk *zk)
 	return list_entry(l, struct zk_req, link);
 }
 
+static void on_request(struct zk *zk, struct zk_event *ev);
+
+void zk_post_request(struct zk_req *r, enum zk_err err)
+{
+	r->err = err;
+	r->zk->config.post(r->zk->config.ctx, &r->event);
+}
+
 static void send_waiting(struct zk *zk)
 {
-	while (zk->handle && zk->state == ZK_CONNECTED && zk->n_sent < zk->config.max_in_flight) {
+	while (!zk->leaving && zk->state == ZK_CONNECTED && zk->n_sent < zk->config.max_in_flight) {
 		struct zk_req *r = pop_waiting(zk);
 		if (!r)
 			return;
 		put_sent(zk, r);
 		enum zk_err err = zk_call_start(zk, r);
-		if (err == ZK_OK)
-			continue;
-		r->err = err;
-		zk->config.post(zk->config.ctx, &r->event);
+		if (err != ZK_OK)
+			zk_post_request(r, err);
 	}
 }
 
@@ -158,7 +159,7 @@ void zk_send(struct zk *zk, struct zk_req *r, void (*done)(struct zk_req *req), 
 	r->zk = zk;
 	r->done = done;
 	r->ctx = ctx;
-	r->event.run = zk_on_request;
+	r->event.run = on_request;
 	r->number = zk->next_number++;
 	r->losses = 0;
 	r->bytes = zk_req_bytes(r);
@@ -173,7 +174,7 @@ void zk_send(struct zk *zk, struct zk_req *r, void (*done)(struct zk_req *req), 
 	send_waiting(zk);
 }
 
-/* The library also fails what it had not sent yet, with the error that the connection ended in. */
+/* The C client library also fails what it had not sent yet, with the error that the connection ended in. */
 static bool is_lost(const struct zk *zk, const struct zk_req *r)
 {
 	return r->err == ZK_CONNECTION_LOSS || (r->err == ZK_SYSTEM && zk->state != ZK_CONNECTED);
@@ -185,7 +186,7 @@ static bool is_poison(const struct zk_req *r)
 	return r->bytes > ZK_SERVER_BUFFER_BYTES && r->losses >= ZK_BIG_LOSSES_MAX;
 }
 
-void zk_on_request(struct zk *zk, struct zk_event *ev)
+static void on_request(struct zk *zk, struct zk_event *ev)
 {
 	struct zk_req *r = container_of(ev, struct zk_req, event);
 	CHECK_OBJ_NOTNULL(r, ZK_REQ_MAGIC);
@@ -216,35 +217,71 @@ static void fail_waiting(struct zk *zk, enum zk_err err)
 
 /* ---- the session ---- */
 
-void zk_on_session(struct zk *zk, enum zk_state state, zhandle_t *handle, const struct zk_session *session)
+struct session_event {
+	struct zk_event event;
+	enum zk_state state;
+	struct zk_session session;
+};
+
+static void on_session(struct zk *zk, struct zk_event *ev)
 {
+	struct session_event *e = container_of(ev, struct session_event, event);
+	enum zk_state state = e->state;
 	bool news = state != zk->state && !(state == ZK_DISCONNECTED && zk->state == ZK_CONNECTING);
-	if (zk->leaving || is_over(zk) || !news)
+	if (zk->leaving || is_over(zk) || !news) {
+		free(e);
 		return;
-	zk->state = state;
-	if (state == ZK_CONNECTED) {
-		zk->handle = handle;
-		zk->session = *session;
 	}
+	zk->state = state;
+	if (state == ZK_CONNECTED)
+		zk->session = e->session;
+	free(e);
 	zk->config.on_state(zk->config.ctx, state);
 	if (is_over(zk) && !zk->leaving)
 		fail_waiting(zk, over_error(zk));
 	send_waiting(zk);
 }
 
-void zk_on_change(struct zk *zk, enum zk_change change, const char *path)
+void zk_post_session(struct zk *zk, enum zk_state state, const struct zk_session *session)
 {
-	size_t n = strlen(zk->connect.chroot);
-	if (zk->leaving || strncmp(path, zk->connect.chroot, n) != 0)
-		return;
-	zk->config.on_watch(zk->config.ctx, change, path[n] ? path + n : "/");
+	struct session_event *e = mem_zalloc(sizeof *e);
+	e->event.run = on_session;
+	e->state = state;
+	if (state == ZK_CONNECTED)
+		e->session = *session;
+	zk->config.post(zk->config.ctx, &e->event);
 }
 
-/* Nothing of the library runs any more, and all that it posted has been delivered. */
+struct change_event {
+	struct zk_event event;
+	enum zk_change change;
+	char path[];
+};
+
+static void on_change(struct zk *zk, struct zk_event *ev)
+{
+	struct change_event *e = container_of(ev, struct change_event, event);
+	size_t n = strlen(zk->connect.chroot);
+	if (!zk->leaving && strncmp(e->path, zk->connect.chroot, n) == 0)
+		zk->config.on_watch(zk->config.ctx, e->change, e->path[n] ? e->path + n : "/");
+	free(e);
+}
+
+void zk_post_change(struct zk *zk, enum zk_change change, const char *path)
+{
+	size_t n = strlen(path) + 1;
+	struct change_event *e = mem_zalloc(sizeof *e + n);
+	e->event.run = on_change;
+	e->change = change;
+	memcpy(e->path, path, n);
+	zk->config.post(zk->config.ctx, &e->event);
+}
+
+/* All that the link posted has been delivered. */
 void zk_on_closed(struct zk *zk, struct zk_event *ev)
 {
 	must(zk->leaving && ev == &zk->closed);
-	zk_handle_finish(zk);
+	zk_link_finish(zk);
 	for (struct list *l; (l = list_pop_front(&zk->sent));)
 		finish(list_entry(l, struct zk_req, link), ZK_CLOSING);
 	while (zk->n_waiting > 0)

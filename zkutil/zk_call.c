@@ -17,7 +17,7 @@ struct call {
 	char **created; /* room for the path of each create */
 };
 
-enum zk_err zk_call_error(int rc)
+static enum zk_err call_error(int rc)
 {
 	static const int codes[] = {
 #define X(name, code, text) code,
@@ -34,13 +34,12 @@ enum zk_err zk_call_error(int rc)
 static enum zk_err error_of_request(int rc)
 {
 	bool lost = rc == ZOPERATIONTIMEOUT || rc == ZRUNTIMEINCONSISTENCY;
-	return lost ? ZK_CONNECTION_LOSS : zk_call_error(rc);
+	return lost ? ZK_CONNECTION_LOSS : call_error(rc);
 }
 
 static void give_back(struct zk_req *r, int rc)
 {
-	r->err = error_of_request(rc);
-	r->zk->config.post(r->zk->config.ctx, &r->event);
+	zk_post_request(r, error_of_request(rc));
 }
 
 static struct zk_stat stat_of(const struct Stat *s)
@@ -133,7 +132,7 @@ static void got_multi(int rc, const void *data)
 	struct call *call = r->call;
 	for (unsigned i = 0; i < r->n_ops; i++) {
 		struct zk_op *op = &r->ops[i];
-		op->err = zk_call_error(call->results[i].err);
+		op->err = call_error(call->results[i].err);
 		if (rc == ZOK && op->kind == ZK_OP_SET)
 			op->stat = stat_of(&call->stats[i]);
 		if (rc == ZOK && op->kind == ZK_OP_CREATE)
@@ -167,13 +166,13 @@ static int start_read(struct zk *zk, struct zk_req *r)
 	int rc = ZBADARGUMENTS;
 	switch (r->kind) {
 	case ZK_REQ_GET:
-		rc = zoo_aget(zk->handle, path.s, r->watch, got_data, r);
+		rc = zoo_aget(zk->link->handle, path.s, r->watch, got_data, r);
 		break;
 	case ZK_REQ_EXISTS:
-		rc = zoo_aexists(zk->handle, path.s, r->watch, got_stat, r);
+		rc = zoo_aexists(zk->link->handle, path.s, r->watch, got_stat, r);
 		break;
 	case ZK_REQ_CHILDREN:
-		rc = zoo_aget_children2(zk->handle, path.s, r->watch, got_children, r);
+		rc = zoo_aget_children2(zk->link->handle, path.s, r->watch, got_children, r);
 		break;
 	case ZK_REQ_WRITE:
 	case ZK_REQ_MULTI:
@@ -211,15 +210,15 @@ static int start_write(struct zk *zk, struct zk_req *r)
 	int rc = ZBADARGUMENTS;
 	switch (op->kind) {
 	case ZK_OP_CREATE:
-		rc = zoo_acreate(zk->handle, path.s, (const char *)op->data.p, data_bytes(op->data),
+		rc = zoo_acreate(zk->link->handle, path.s, (const char *)op->data.p, data_bytes(op->data),
 			&ZOO_OPEN_ACL_UNSAFE, create_flags(op->mode), got_path, r);
 		break;
 	case ZK_OP_SET:
-		rc = zoo_aset(zk->handle, path.s, (const char *)op->data.p, data_bytes(op->data), op->version,
+		rc = zoo_aset(zk->link->handle, path.s, (const char *)op->data.p, data_bytes(op->data), op->version,
 			got_stat, r);
 		break;
 	case ZK_OP_DELETE:
-		rc = zoo_adelete(zk->handle, path.s, op->version, got_nothing, r);
+		rc = zoo_adelete(zk->link->handle, path.s, op->version, got_nothing, r);
 		break;
 	case ZK_OP_CHECK:
 		must_not_reach("a check is part of a multi");
@@ -279,7 +278,7 @@ static int start_multi(struct zk *zk, struct zk_req *r)
 		fill_op(zk, &ops[i], &r->ops[i], paths[i].s, call, i);
 	}
 	r->call = call;
-	int rc = zoo_amulti(zk->handle, (int)r->n_ops, ops, call->results, got_multi, r);
+	int rc = zoo_amulti(zk->link->handle, (int)r->n_ops, ops, call->results, got_multi, r);
 	if (rc != ZOK) {
 		r->call = NULL;
 		free(call);
@@ -294,7 +293,8 @@ static int start_multi(struct zk *zk, struct zk_req *r)
 enum zk_err zk_call_start(struct zk *zk, struct zk_req *r)
 {
 	int rc;
-	must(zk->handle && r->zk == zk);
+	CHECK_OBJ_NOTNULL(zk->link, ZK_LINK_MAGIC);
+	must(zk->link->handle && r->zk == zk);
 	if (r->kind != ZK_REQ_WRITE && r->kind != ZK_REQ_MULTI)
 		rc = start_read(zk, r);
 	else if (r->kind == ZK_REQ_WRITE && !r->guarded)
@@ -302,5 +302,5 @@ enum zk_err zk_call_start(struct zk *zk, struct zk_req *r)
 	else
 		rc = start_multi(zk, r);
 	/* the library knows that the session is over, its event is on the way */
-	return rc == ZINVALIDSTATE ? ZK_SESSION_EXPIRED : zk_call_error(rc);
+	return rc == ZINVALIDSTATE ? ZK_SESSION_EXPIRED : call_error(rc);
 }

@@ -61,39 +61,12 @@ static void library_says(const char *message)
 
 /* ---- what the library tells, on its thread ---- */
 
-struct session_event {
-	struct zk_event event;
-	enum zk_state state;
-	zhandle_t *handle;
-	struct zk_session session;
-};
-
-struct change_event {
-	struct zk_event event;
-	enum zk_change change;
-	char path[];
-};
-
-static void deliver_session(struct zk *zk, struct zk_event *ev)
-{
-	struct session_event *e = container_of(ev, struct session_event, event);
-	zk_on_session(zk, e->state, e->handle, &e->session);
-	free(e);
-}
-
-static void deliver_change(struct zk *zk, struct zk_event *ev)
-{
-	struct change_event *e = container_of(ev, struct change_event, event);
-	zk_on_change(zk, e->change, e->path);
-	free(e);
-}
-
 static void set_lost(struct zk *zk, bool lost)
 {
-	pthread_mutex_lock(&zk->shared.lock);
-	zk->shared.lost = lost;
-	pthread_cond_signal(&zk->shared.changed);
-	pthread_mutex_unlock(&zk->shared.lock);
+	pthread_mutex_lock(&zk->link->shared.lock);
+	zk->link->shared.lost = lost;
+	pthread_cond_signal(&zk->link->shared.changed);
+	pthread_mutex_unlock(&zk->link->shared.lock);
 }
 
 static bool state_of(int library, enum zk_state *out)
@@ -114,20 +87,19 @@ static bool state_of(int library, enum zk_state *out)
 static void session_changed(struct zk *zk, zhandle_t *handle, int library_state)
 {
 	enum zk_state state;
+	struct zk_session session = { 0 };
 	if (!state_of(library_state, &state))
 		return;
-	struct session_event *e = mem_zalloc(sizeof *e);
-	e->event.run = deliver_session;
-	e->state = state;
-	e->handle = handle;
 	if (state == ZK_CONNECTED) {
 		const clientid_t *id = zoo_client_id(handle);
-		e->session.id = id->client_id;
-		memcpy(e->session.passwd, id->passwd, sizeof e->session.passwd);
-		e->session.timeout_ms = zoo_recv_timeout(handle);
+		session.id = id->client_id;
+		memcpy(session.passwd, id->passwd, sizeof session.passwd);
+		session.timeout_ms = zoo_recv_timeout(handle);
+		if (!zk->link->handle)
+			zk->link->handle = handle;
 	}
 	set_lost(zk, state == ZK_DISCONNECTED);
-	zk->config.post(zk->config.ctx, &e->event);
+	zk_post_session(zk, state, &session);
 }
 
 static bool change_of(int library, enum zk_change *out)
@@ -150,16 +122,10 @@ static void watcher(zhandle_t *handle, int type, int state, const char *path, vo
 	struct zk *zk = context;
 	enum zk_change change;
 	CHECK_OBJ_NOTNULL(zk, ZK_MAGIC);
-	if (type == ZOO_SESSION_EVENT) {
+	if (type == ZOO_SESSION_EVENT)
 		session_changed(zk, handle, state);
-	} else if (change_of(type, &change)) {
-		size_t n = strlen(path) + 1;
-		struct change_event *e = mem_zalloc(sizeof *e + n);
-		e->event.run = deliver_change;
-		e->change = change;
-		memcpy(e->path, path, n);
-		zk->config.post(zk->config.ctx, &e->event);
-	}
+	else if (change_of(type, &change))
+		zk_post_change(zk, change, path);
 }
 
 /* ---- the thread ---- */
@@ -172,12 +138,12 @@ static enum zk_order wait_for_order(struct zk *zk, bool lost, int ms)
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ms / 1000;
 	int rc = 0;
-	pthread_mutex_lock(&zk->shared.lock);
-	while (zk->shared.order == ZK_STAY && zk->shared.lost == lost && rc == 0)
-		rc = ms < 0 ? pthread_cond_wait(&zk->shared.changed, &zk->shared.lock)
-			    : pthread_cond_timedwait(&zk->shared.changed, &zk->shared.lock, &until);
-	enum zk_order order = zk->shared.order;
-	pthread_mutex_unlock(&zk->shared.lock);
+	pthread_mutex_lock(&zk->link->shared.lock);
+	while (zk->link->shared.order == ZK_STAY && zk->link->shared.lost == lost && rc == 0)
+		rc = ms < 0 ? pthread_cond_wait(&zk->link->shared.changed, &zk->link->shared.lock)
+			    : pthread_cond_timedwait(&zk->link->shared.changed, &zk->link->shared.lock, &until);
+	enum zk_order order = zk->link->shared.order;
+	pthread_mutex_unlock(&zk->link->shared.lock);
 	return order;
 }
 
@@ -271,9 +237,9 @@ static void follow_names(struct zk *zk, zhandle_t *handle, char **addresses)
 
 static bool is_lost(struct zk *zk)
 {
-	pthread_mutex_lock(&zk->shared.lock);
-	bool lost = zk->shared.lost;
-	pthread_mutex_unlock(&zk->shared.lock);
+	pthread_mutex_lock(&zk->link->shared.lock);
+	bool lost = zk->link->shared.lost;
+	pthread_mutex_unlock(&zk->link->shared.lock);
 	return lost;
 }
 
@@ -311,31 +277,41 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int zk_handle_start(struct zk *zk)
+static void link_free(struct zk *zk)
+{
+	pthread_cond_destroy(&zk->link->shared.changed);
+	pthread_mutex_destroy(&zk->link->shared.lock);
+	FREE_OBJ(zk->link);
+}
+
+int zk_link_start(struct zk *zk)
 {
 	pthread_condattr_t monotonic;
+	ALLOC_OBJ(zk->link, ZK_LINK_MAGIC);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_mutex_init(&zk->shared.lock, NULL);
-	pthread_cond_init(&zk->shared.changed, &monotonic);
+	pthread_mutex_init(&zk->link->shared.lock, NULL);
+	pthread_cond_init(&zk->link->shared.changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	zk->shared.order = ZK_STAY;
-	zk->shared.lost = true;
+	zk->link->shared.order = ZK_STAY;
+	zk->link->shared.lost = true;
 	zk->closed.run = zk_on_closed;
-	return -pthread_create(&zk->thread, NULL, run, zk);
+	int rc = pthread_create(&zk->link->thread, NULL, run, zk);
+	if (rc != 0)
+		link_free(zk);
+	return -rc;
 }
 
-void zk_handle_order(struct zk *zk, enum zk_order order)
+void zk_link_order(struct zk *zk, enum zk_order order)
 {
-	pthread_mutex_lock(&zk->shared.lock);
-	zk->shared.order = order;
-	pthread_cond_signal(&zk->shared.changed);
-	pthread_mutex_unlock(&zk->shared.lock);
+	pthread_mutex_lock(&zk->link->shared.lock);
+	zk->link->shared.order = order;
+	pthread_cond_signal(&zk->link->shared.changed);
+	pthread_mutex_unlock(&zk->link->shared.lock);
 }
 
-void zk_handle_finish(struct zk *zk)
+void zk_link_finish(struct zk *zk)
 {
-	pthread_join(zk->thread, NULL);
-	pthread_cond_destroy(&zk->shared.changed);
-	pthread_mutex_destroy(&zk->shared.lock);
+	pthread_join(zk->link->thread, NULL);
+	link_free(zk);
 }
