@@ -593,6 +593,13 @@ struct sim_host *sim_here(void)
 	return world.here;
 }
 
+struct sim_host *sim_enter(struct sim_host *h)
+{
+	struct sim_host *before = world.here;
+	world.here = h;
+	return before;
+}
+
 struct sim_host *sim_host_at(int number)
 {
 	return number >= 0 && number < world.hosts_n ? world.hosts[number] : NULL;
@@ -619,6 +626,7 @@ struct sim_host *sim_host_new(const char *name, int cores)
 	list_init(&h->pollers);
 	list_init(&h->helpers);
 	list_init(&h->stacks);
+	list_init(&h->guests);
 	h->disk = sim_disk_new();
 	world.hosts[world.hosts_n++] = h;
 	return h;
@@ -628,6 +636,10 @@ static void end_process(struct sim_host *h, bool vanished)
 {
 	must(world.running == NULL);
 	sim_note(vanished ? "crash" : "end", (uint64_t)h->number, 0);
+	while (!list_empty(&h->guests)) { /* first, as what they borrow may lie on a stack */
+		struct sim_guest *g = list_entry(h->guests.next, struct sim_guest, link);
+		g->ended(g, vanished);
+	}
 	list_for_each_safe(l, &world.threads) {
 		struct sys_thread *t = list_entry(l, struct sys_thread, link);
 		if (t->host == h)

@@ -49,6 +49,13 @@ const struct sim_nature *sim_nature(void);
 
 struct sim_disk;
 
+/* What lives in a host's process beside its threads. */
+struct sim_guest {
+	struct list link; /* in host.guests */
+	/* The process ends: frees what it is in. `vanished`: the host lost power. */
+	void (*ended)(struct sim_guest *g, bool vanished);
+};
+
 struct sim_host {
 	unsigned magic;
 	int number;
@@ -61,12 +68,14 @@ struct sim_host {
 	unsigned boots;
 	uint16_t next_port;
 	bool cut[SIM_HOSTS_MAX];
-	struct list pollers, helpers, stacks;
+	struct list pollers, helpers, stacks, guests;
 	struct sim_disk *disk;
 };
 
 /* Where the code that is running now belongs; never NULL in a system call. */
 struct sim_host *sim_here(void);
+/* For an event, or within a call: what runs belongs to `h` from now on. Returns where it belonged. */
+struct sim_host *sim_enter(struct sim_host *h);
 struct sim_host *sim_host_at(int number); /* NULL past the last */
 
 /* ---- descriptors (sys_sim_fd.c) ---- */
