@@ -7,7 +7,7 @@ enum {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	SEEDS = 10,
 #else
-	SEEDS = 50,
+	SEEDS = 200,
 #endif
 	WAIT_MS_MAX = 600 * 1000,
 };
