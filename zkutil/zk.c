@@ -1,4 +1,4 @@
-/* zk.c - the session and its queue, as the owner sees them, the same over every link (zk_priv.h).
+/* zk.c - the session and its queue, as the owner sees them, the same over every link (zk_link.h).
  *
  * A request:
  *
@@ -9,7 +9,7 @@
  * waiting -> sent when there is a connection and fewer than max_in_flight are sent. Both end at once when the
  * session does. Requests keep the order of zk_send() while they wait, also those that come back.
  */
-#include "zkutil/zk_priv.h"
+#include "zkutil/zk_link.h"
 
 #include "broker/base/must.h"
 

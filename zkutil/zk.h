@@ -1,8 +1,8 @@
 /* zk.h - an asynchronous client of one ZooKeeper session.
  *
  * What lies below it is chosen when a program is linked: the C client library, or a simulated ZooKeeper in
- * tests/sim (zk_priv.h is the seam). Everything here belongs to one thread, the owner's (the control reactor in a
- * broker): the owner calls, and every callback runs on it. What happens elsewhere arrives as a struct
+ * tests/sim (zk_link.h is the seam). Everything here belongs to one thread, the owner's (the control reactor
+ * in a broker): the owner calls, and every callback runs on it. What happens elsewhere arrives as a struct
  * zk_event through the caller's post(), from any thread; the owner then calls zk_deliver(), which runs the
  * callback.
  *

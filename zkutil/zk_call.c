@@ -214,8 +214,8 @@ static int start_write(struct zk *zk, struct zk_req *r)
 			&ZOO_OPEN_ACL_UNSAFE, create_flags(op->mode), got_path, r);
 		break;
 	case ZK_OP_SET:
-		rc = zoo_aset(zk->link->handle, path.s, (const char *)op->data.p, data_bytes(op->data), op->version,
-			got_stat, r);
+		rc = zoo_aset(zk->link->handle, path.s, (const char *)op->data.p, data_bytes(op->data),
+			op->version, got_stat, r);
 		break;
 	case ZK_OP_DELETE:
 		rc = zoo_adelete(zk->link->handle, path.s, op->version, got_nothing, r);

@@ -134,16 +134,17 @@ static void watcher(zhandle_t *handle, int type, int state, const char *path, vo
  * as it is. */
 static enum zk_order wait_for_order(struct zk *zk, bool lost, int ms)
 {
+	struct zk_link *k = zk->link;
 	struct timespec until;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ms / 1000;
 	int rc = 0;
-	pthread_mutex_lock(&zk->link->shared.lock);
-	while (zk->link->shared.order == ZK_STAY && zk->link->shared.lost == lost && rc == 0)
-		rc = ms < 0 ? pthread_cond_wait(&zk->link->shared.changed, &zk->link->shared.lock)
-			    : pthread_cond_timedwait(&zk->link->shared.changed, &zk->link->shared.lock, &until);
-	enum zk_order order = zk->link->shared.order;
-	pthread_mutex_unlock(&zk->link->shared.lock);
+	pthread_mutex_lock(&k->shared.lock);
+	while (k->shared.order == ZK_STAY && k->shared.lost == lost && rc == 0)
+		rc = ms < 0 ? pthread_cond_wait(&k->shared.changed, &k->shared.lock)
+			    : pthread_cond_timedwait(&k->shared.changed, &k->shared.lock, &until);
+	enum zk_order order = k->shared.order;
+	pthread_mutex_unlock(&k->shared.lock);
 	return order;
 }
 

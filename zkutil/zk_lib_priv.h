@@ -1,13 +1,13 @@
 /* zk_lib_priv.h - the link to ZooKeeper through the C client library: what zk_call.c and zk_handle.c share.
  *
- * Threads. The owner calls the link (zk_priv.h). The library runs its completions and its watcher on a thread of its
- * own; they copy what they get and post it. Each link has one more thread (zk_handle.c) for what blocks: looking up
- * names, opening and closing the library's handle.
+ * Threads. The owner calls the link (zk_link.h). The library runs its completions and its watcher on a
+ * thread of its own; they copy what they get and post it. Each link has one more thread (zk_handle.c) for
+ * what blocks: looking up names, opening and closing the library's handle.
  */
 #ifndef SAMSA_ZKUTIL_ZK_LIB_PRIV_H
 #define SAMSA_ZKUTIL_ZK_LIB_PRIV_H
 
-#include "zkutil/zk_priv.h"
+#include "zkutil/zk_link.h"
 
 #include <pthread.h>
 #include <zookeeper/zookeeper.h>

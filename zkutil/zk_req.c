@@ -1,5 +1,5 @@
 /* zk_req.c - what is the same for every implementation of zk.h: requests as their callers build them. */
-#include "zkutil/zk_priv.h"
+#include "zkutil/zk_link.h"
 
 #include "broker/base/must.h"
 

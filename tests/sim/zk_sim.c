@@ -2,23 +2,26 @@
  *
  * A link (a client's end):
  *
- *	APART --attempt--> ATTACHED --lost--> APART      lost: the server hung up or stopped, another client took the
- *	  |                   |                                session, or nothing was heard for 2/3 of its timeout
- *	  +-> OVER (expired)  +-- OVER
+ *	APART --attempt--> ATTACHED --lost--> APART
+ *	  |                   |
+ *	  +-> OVER (expired)  +-> OVER (closed)
  *
- * What a link and the server say to each other lies in two channels and arrives in order: requests go up, their
- * answers and what watches tell come down. A request that is under way when the connection is lost may have been
- * served or not.
+ * lost: the server hung up or stopped, another client took the session, or nothing was heard for 2/3 of its
+ * timeout.
  *
- * A session at the server lives while a link is attached to it and heard; without one it expires when its timeout has
- * gone by since the last word.
+ * What a link and the server say to each other lies in two channels and arrives in order: requests go up,
+ * their answers and what watches tell come down. A request that is under way when the connection is lost
+ * may have been served or not.
+ *
+ * A session at the server lives while a link is attached to it and heard; without one it expires when its
+ * timeout has gone by since the last word.
  */
 #include "tests/sim/zk_sim.h"
 
 #include "broker/base/must.h"
 #include "tests/sim/sys_sim.h"
 #include "tests/sim/zk_tree.h"
-#include "zkutil/zk_priv.h"
+#include "zkutil/zk_link.h"
 
 #include <string.h>
 
@@ -322,11 +325,12 @@ static enum zk_err serve_write(struct zk_link *k, struct zk_req *r)
 	}
 	enum zk_err err = zk_tree_apply(&ensemble.tree, ops, r->n_ops, k->known.id, sys_wall_ms(), &news);
 	for (unsigned i = 0; i < r->n_ops; i++) {
-		/* Those before the one that failed have no error of their own, those after it were not tried. */
+		/* Those before the one that failed have no error of their own, those after it were not
+		 * tried. */
 		r->ops[i].err = ops[i].err;
 		r->ops[i].stat = ops[i].stat;
 		r->ops[i].created = ops[i].created ? mem_strdup(ops[i].created + chroot) : NULL;
-		sim_note_bytes("zk op", (uint64_t)ops[i].kind * 100 + ops[i].err, ops[i].path, strlen(ops[i].path));
+		sim_note_bytes("zk op", ops[i].err, ops[i].path, strlen(ops[i].path));
 		free(ops[i].created);
 		free((void *)(uintptr_t)ops[i].path);
 	}
@@ -491,7 +495,8 @@ static void beat(struct sim_event *e)
 
 static void attach(struct zk_link *k)
 {
-	struct session *s = k->known.id ? session_find(&k->known) : session_new(k->zk->config.session_timeout_ms);
+	int asked_ms = k->zk->config.session_timeout_ms;
+	struct session *s = k->known.id ? session_find(&k->known) : session_new(asked_ms);
 	if (!s) {
 		k->state = OVER;
 		tell_session(k, ZK_EXPIRED);

@@ -1,8 +1,8 @@
 /* zk_sim.h - a ZooKeeper ensemble in the simulated world (sim.h), and what a test may do to it.
  *
- * The other implementation of the link of zkutil/zk_priv.h: a program that is linked with libsim.a has it instead of
- * the C client library. What ZooKeeper answers, and what a client hears when its connection or its session is lost,
- * is as with the real one: tests/unit/zkutil/zk_cases.c runs over both.
+ * The other implementation of the link of zkutil/zk_link.h: a program that is linked with libsim.a has it
+ * instead of the C client library. What ZooKeeper answers, and what a client hears when its connection or
+ * its session is lost, is as with the real one: tests/unit/zkutil/zk_cases.c runs over both.
  *
  * The ensemble is one that always agrees with itself: nobody reads from a follower that is behind.
  */
@@ -14,8 +14,8 @@
 
 enum { ZK_SIM_TICK_MS = 500 }; /* a session's timeout is between 2 and 20 of them */
 
-/* After sim_new(): an ensemble on `h`, up, with nothing but what a new one has. Clients find it at h's name or
- * address, port ZK_PORT. It remembers across zk_sim_stop(), as a real one does. */
+/* After sim_new(): an ensemble on `h`, up, with nothing but what a new one has. Clients find it at h's
+ * name or address, port ZK_PORT. It remembers across zk_sim_stop(), as a real one does. */
 void zk_sim_new(struct sim_host *h);
 /* Before sim_free(). */
 void zk_sim_free(void);

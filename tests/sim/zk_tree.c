@@ -1,12 +1,11 @@
-/* zk_tree.c - see zk_tree.h. The nodes lie in one array by path, so that the same calls always give the same order. */
+/* zk_tree.c - see zk_tree.h. The nodes lie in one array by path, so that the same calls always give the
+ * same order. */
 #include "tests/sim/zk_tree.h"
 
 #include "broker/base/must.h"
 
 #include <stdio.h>
 #include <string.h>
-
-enum { SEQUENCE_BYTES = 12 };
 
 /* ---- nodes ---- */
 
@@ -107,7 +106,8 @@ struct zk_stat zk_node_stat(const struct zk_node *node)
 {
 	struct zk_stat stat = node->stat;
 	stat.data_bytes = (int32_t)node->data.n;
-	stat.cversion = 2 * node->creates - stat.children; /* creates and deletes, as clients have always seen it */
+	/* creates and deletes, as clients have always seen it */
+	stat.cversion = 2 * node->creates - stat.children;
 	return stat;
 }
 
@@ -204,11 +204,11 @@ static enum zk_err do_create(struct txn *x, struct zk_op *op, const char *parent
 	int64_t zxid = x->tree->zxid;
 	if (!parent)
 		return ZK_NONODE;
-	char *path = is_sequential(op->mode) ? mem_printf("%s%010d", op->path, parent->creates) : mem_strdup(op->path);
-	enum zk_err err = find(x->tree, path) ? ZK_NODEEXISTS : parent->stat.ephemeral_owner ? ZK_NO_CHILDREN : ZK_OK;
-	if (err != ZK_OK) {
+	bool numbered = is_sequential(op->mode), leaf = parent->stat.ephemeral_owner != 0;
+	char *path = numbered ? mem_printf("%s%010d", op->path, parent->creates) : mem_strdup(op->path);
+	if (leaf || find(x->tree, path)) {
 		free(path);
-		return err;
+		return leaf ? ZK_NO_CHILDREN : ZK_NODEEXISTS;
 	}
 	remember(x, parent_name);
 	remember(x, path);

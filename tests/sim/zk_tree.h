@@ -1,5 +1,6 @@
-/* zk_tree.h - ZooKeeper's nodes in memory, and the transactions that change them: DataTree and PrepRequestProcessor of
- * ZooKeeper 3.8. Belongs to zk_sim.c. Paths are whole, with the chroot, and were checked. */
+/* zk_tree.h - ZooKeeper's nodes in memory, and the transactions that change them: DataTree and
+ * PrepRequestProcessor of ZooKeeper 3.8. Belongs to zk_sim.c. Paths are whole, with the chroot, and were
+ * checked. */
 #ifndef SAMSA_TESTS_ZK_TREE_H
 #define SAMSA_TESTS_ZK_TREE_H
 
@@ -37,8 +38,8 @@ struct zk_stat zk_node_stat(const struct zk_node *node);
 /* The next child of `path` after `last` (NULL: the first), by name; NULL after the last one. */
 const struct zk_node *zk_tree_child(const struct zk_tree *t, const char *path, const struct zk_node *last);
 
-/* All or nothing, as one transaction of `session`. Fills err, stat and created (not yet without the chroot) of each
- * operation; the error of the first that failed is returned. `news` grows. */
+/* All or nothing, as one transaction of `session`. Fills err, stat and created (not yet without the
+ * chroot) of each operation; the error of the first that failed is returned. `news` grows. */
 enum zk_err zk_tree_apply(struct zk_tree *t, struct zk_op *ops, unsigned n, int64_t session, int64_t now_ms,
 			  struct zk_news_list *news);
 /* Deletes the ephemerals of a session that is over, as one transaction. */

@@ -1,5 +1,5 @@
-/* ut_zk.c - the ZooKeeper client against a real ZooKeeper: Debian's, which the test starts in a folder of its own, kills
- * and starts again. The cases are in zk_cases.c. */
+/* ut_zk.c - the ZooKeeper client against a real ZooKeeper: Debian's, which the test starts in a folder of
+ * its own, kills and starts again. The cases are in zk_cases.c. */
 #include "tests/unit/zkutil/zk_client.h"
 
 #include "broker/base/must.h"

@@ -520,7 +520,8 @@ static void a_watch_tells_what_was_missed(void)
 	unsigned connected = c.states[ZK_CONNECTED];
 	client_open(&again, &c.session); /* takes the session away for a moment */
 	CU_ASSERT_TRUE(client_wait(&again, ZK_CONNECTED, 0));
-	/* the two take the session from each other, so a write may find that it was done before its answer was lost */
+	/* the two take the session from each other, so a write may find that it was done before its
+	 * answer was lost */
 	enum zk_err set = write_one(&again, zk_op_set("/missed", SLICE_LIT("x"), 0));
 	enum zk_err made = create(&again, "/missed/child", SLICE_NULL, ZK_PERSISTENT);
 	CU_ASSERT_TRUE(set == ZK_OK || set == ZK_BADVERSION);

@@ -1,6 +1,6 @@
-/* zk_client.h - a ZooKeeper client in a test, the loop that delivers its events, and the cases that every server must
- * pass, the real one (ut_zk.c) and the simulated one (ut_zk_sim.c). Waits are for events, bounded by a limit that only
- * a failure reaches.
+/* zk_client.h - a ZooKeeper client in a test, the loop that delivers its events, and the cases that every
+ * server must pass, the real one (ut_zk.c) and the simulated one (ut_zk_sim.c). Waits are for events,
+ * bounded by a limit that only a failure reaches.
  */
 #ifndef SAMSA_TESTS_ZK_CLIENT_H
 #define SAMSA_TESTS_ZK_CLIENT_H
@@ -24,8 +24,8 @@ void world_server_start(void);
 void world_server_freeze(void);        /* no answers until it is killed */
 void world_server_kill(void);
 
-/* One lock for all clients, as one thread turns them. world_wait() is called with it; false when the limit came
- * first. */
+/* One lock for all clients, as one thread turns them. world_wait() is called with it; false when the
+ * limit came first. */
 void world_lock(void);
 void world_unlock(void);
 void world_wake(void);
@@ -105,8 +105,8 @@ static inline void client_open_at(struct client *c, const char *connect, const s
 	*c = (struct client){ .zk = NULL };
 	c->last = &c->first;
 	struct zk_config config = { .connect = connect, .no_chroot = no_chroot,
-		.session_timeout_ms = ZK_CASES_SESSION_MS, .ctx = c, .post = client_post, .on_state = client_state,
-		.on_watch = client_watch };
+		.session_timeout_ms = ZK_CASES_SESSION_MS, .ctx = c, .post = client_post,
+		.on_state = client_state, .on_watch = client_watch };
 	if (resume)
 		config.resume = *resume;
 	must(zk_open(&c->zk, &config) == 0);

@@ -1,11 +1,12 @@
-/* zk_priv.h - zk.h in two halves. The upper one (zk.c, zk_req.c) is the session and its queue as the owner sees them,
- * the same in every world. The lower one, the link, is what speaks to a server: zk_call.c and zk_handle.c over the
- * C client library, or tests/sim/zk_sim.c in the simulated world; a program links one or the other.
+/* zk_link.h - zk.h in two halves. The upper one (zk.c, zk_req.c) is the session and its queue as the
+ * owner sees them, the same in every world. The lower one, the link, is what speaks to a server:
+ * zk_call.c and zk_handle.c over the C client library, or tests/sim/zk_sim.c in the simulated world; a
+ * program links one or the other.
  *
  * A request that was handed to the link is the link's until it has posted it; struct zk is the owner's.
  */
-#ifndef SAMSA_ZKUTIL_ZK_PRIV_H
-#define SAMSA_ZKUTIL_ZK_PRIV_H
+#ifndef SAMSA_ZKUTIL_ZK_LINK_H
+#define SAMSA_ZKUTIL_ZK_LINK_H
 
 #include "zkutil/connect.h"
 #include "zkutil/zk.h"
@@ -19,7 +20,7 @@ struct zk {
 	struct zk_connect connect;
 	enum zk_state state;
 	struct zk_session session;
-	bool leaving;                /* zk_close() or zk_abandon() was called: the link takes no more requests */
+	bool leaving;                /* zk_close() or zk_abandon() was called: no more for the link */
 
 	struct list waiting;         /* requests, by number */
 	unsigned n_waiting;
@@ -50,7 +51,8 @@ int zk_link_start(struct zk *zk);
 void zk_link_order(struct zk *zk, enum zk_order order);
 /* After `closed` was delivered: frees zk->link. */
 void zk_link_finish(struct zk *zk);
-/* Hands `r` over while there is a connection; it comes back by zk_post_request(). ZK_OK, or why it was not taken. */
+/* Hands `r` over while there is a connection; it comes back by zk_post_request(). ZK_OK, or why it was
+ * not taken. */
 enum zk_err zk_call_start(struct zk *zk, struct zk_req *r);
 
 /* ---- what the link tells: any thread; the owner hears of it in the order of these calls ---- */
