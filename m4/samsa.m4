@@ -48,7 +48,7 @@ AC_DEFUN([SAMSA_SANITIZERS], [
 # SAMSA_NEED_HEADER(NAME, HEADER, FUNCTION, LIBRARY, DEBIAN-PACKAGE): for a library without a .pc file.
 AC_DEFUN([SAMSA_NEED_HEADER], [
   AC_CHECK_HEADER([$2], [], [AC_MSG_ERROR([$1 is missing: apt-get install $5])])
-  AS_IF([test "x$3" != x], [
+  m4_ifval([$3], [
     AC_CHECK_LIB([$4], [$3], [SAMSA_LIBS="-l$4 $SAMSA_LIBS"], [AC_MSG_ERROR([$1 is missing: apt-get install $5])])])
 ])
 
@@ -59,7 +59,7 @@ AC_DEFUN([SAMSA_NEED], [
 ])
 
 AC_DEFUN([SAMSA_LIBRARIES], [
-  SAMSA_LIBS="-lpthread"
+  SAMSA_LIBS="-lpthread -lm"
   SAMSA_CPPFLAGS=
   SAMSA_NEED([OPENSSL], [openssl >= 3.0], [libssl-dev])
   SAMSA_NEED([ZLIB], [zlib], [zlib1g-dev])

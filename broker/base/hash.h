@@ -18,6 +18,9 @@ uint64_t hash_bytes(const struct hash_seed *seed, const void *p, size_t n);
 /* uthash with a hash of ours: HASH_FIND_BYHASHVALUE and friends take hash_key()'s result. Out of memory is a
  * panic with a report, not exit(). */
 #define uthash_fatal(why) must_not_reach(why)
+/* For keys that no peer chooses (HASH_FIND_INT). uthash's own choice has a switch that falls through
+ * unsaid. */
+#define HASH_FUNCTION(key, n, hash) HASH_FNV(key, n, hash)
 #include <uthash.h>
 
 static inline unsigned hash_key(const struct hash_seed *seed, const void *p, size_t n)

@@ -166,5 +166,5 @@ double histogram_quantile(const struct histogram_sum *h, double q)
 			return bucket_least(b) + width * (rank - below) / here;
 		below += here;
 	}
-	return NAN;
+	return (double)NAN;
 }

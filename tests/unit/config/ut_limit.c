@@ -73,13 +73,13 @@ static void says_kafka_s_words(void)
 		struct config_limit limit;
 		const char *text, *why;
 	} rows[] = {
-		{ CONFIG_INT, { LIMIT_RANGE, 1, INFINITY, NULL }, "0",
+		{ CONFIG_INT, { LIMIT_RANGE, 1, (double)INFINITY, NULL }, "0",
 			"Invalid value 0 for configuration k: Value must be at least 1" },
 		{ CONFIG_INT, { LIMIT_RANGE, 1, 17, NULL }, "018",
 			"Invalid value 18 for configuration k: Value must be no more than 17" },
 		{ CONFIG_DOUBLE, { LIMIT_RANGE, 0, 0.5, NULL }, "0.75",
 			"Invalid value 0.75 for configuration k: Value must be no more than 0.5" },
-		{ CONFIG_INT, { LIMIT_RANGE, 1, INFINITY, NULL }, NULL,
+		{ CONFIG_INT, { LIMIT_RANGE, 1, (double)INFINITY, NULL }, NULL,
 			"Invalid value null for configuration k: Value must be non-null" },
 		{ CONFIG_STRING, { LIMIT_NAMES, 0, 0, "ab, c" }, "a",
 			"Invalid value a for configuration k: String must be one of: ab, c" },

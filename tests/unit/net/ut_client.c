@@ -48,7 +48,7 @@ static void call_done(struct client_call *call, int error, struct slice response
 
 static struct client_config config_to(struct ut_net *u, struct peer *p)
 {
-	*p = (struct peer){ NULL };
+	*p = (struct peer){ .client = NULL };
 	return (struct client_config){ .host = "127.0.0.1", .port = net_listener_address(u->net, 0)->port,
 				       .response_max_bytes = 1 << 20, .send_buffer_bytes = -1,
 				       .receive_buffer_bytes = -1, .connect_ms = 5000, .on_open = peer_open,

@@ -79,7 +79,7 @@ static void run(uint64_t seed, size_t piece_max, size_t frame_max, int64_t budge
 	uint8_t *bytes = mem_alloc(STREAM_BYTES);
 	struct reactor *r = reactor_new(0, NULL);
 	struct lane *lane = lane_new(r, budget);
-	struct held held[HELD_MAX] = { { NULL } };
+	struct held held[HELD_MAX] = { { .holder = NULL } };
 	struct source s = { .filter.ops = &source_ops, .bytes = bytes, .piece_max = piece_max, .seed = seed };
 	struct frames f;
 	size_t seen = 0;

@@ -42,7 +42,7 @@ static void pem_text(void)
 	c = (struct tls_config){ .keystore_key = server.key_pem, .keystore_chain = server.cert_pem,
 				 .truststore_certs = "nonsense" };
 	CU_ASSERT(says(&c, "ssl.truststore.certificates: no certificate can be read"));
-	c = (struct tls_config){ NULL };
+	c = (struct tls_config){ .keystore_type = NULL };
 	CU_ASSERT(says(&c, "needs ssl.keystore.location"));
 }
 
@@ -190,7 +190,7 @@ static void replacing(void)
 	ut_cert_make(&renamed, "other", &ca, "DNS:a.example");
 	const struct ut_cert *all[] = { &less, &more, &renamed };
 	struct tlsctx *t[3];
-	struct tls_config c = { NULL };
+	struct tls_config c = { .keystore_type = NULL };
 	for (int i = 0; i < 3; i++) {
 		c.keystore_key = all[i]->key_pem;
 		c.keystore_chain = all[i]->cert_pem;

@@ -64,15 +64,15 @@ static void print_record(FILE *out, const struct batch *b, struct record *r, boo
 {
 	enum control_type type;
 	int32_t epoch;
-	fprintf(out, "| offset: %" PRId64 " %s: %" PRId64 " keySize: %" PRId64 " valueSize: %" PRId64, r->offset,
-		timestamp_name(r->magic, batch_is_log_append_time(b)), r->timestamp, length(r->key),
-		length(r->value));
+	fprintf(out, "| offset: %" PRId64 " %s: %" PRId64 " keySize: %" PRId64 " valueSize: %" PRId64,
+		r->offset, timestamp_name(r->magic, batch_is_log_append_time(b)), r->timestamp,
+		length(r->key), length(r->value));
 	if (r->magic == 2)
 		print_headers(out, r);
 	if (batch_is_control(b)) {
 		CU_ASSERT(record_end_marker(r, &type, &epoch));
-		fprintf(out, " endTxnMarker: %s coordinatorEpoch: %d", type == CONTROL_COMMIT ? "COMMIT" : "ABORT",
-			epoch);
+		fprintf(out, " endTxnMarker: %s coordinatorEpoch: %d", type == CONTROL_COMMIT ? "COMMIT"
+			: "ABORT", epoch);
 	} else if (!opaque) {
 		if (r->key.p)
 			fprintf(out, " key: %.*s", SLICE_ARGS(r->key));
@@ -148,7 +148,8 @@ static void drop_tail(char *line, const char *from)
 		strcpy(at, "\n");
 }
 
-/* Where in the file a batch lies, and the checksums of messages within messages: nobody reads these from a log. */
+/* Where in the file a batch lies, and the checksums of messages within messages: nobody reads these from a
+ * log. */
 static void put_line(FILE *out, char *line, bool opaque)
 {
 	if (line[0] == '|') {
@@ -204,8 +205,8 @@ static void expect_same(const char *partition, const char *is, const char *shoul
 	}
 	CU_ASSERT_EQUAL(is[at], should[at]);
 	if (is[at] != should[at])
-		printf("%s:\n reads  %.*s\n Kafka  %.*s\n", partition, (int)strcspn(is + line, "\n"), is + line,
-		       (int)strcspn(should + line, "\n"), should + line);
+		printf("%s:\n reads  %.*s\n Kafka  %.*s\n", partition, (int)strcspn(is + line, "\n"),
+		       is + line, (int)strcspn(should + line, "\n"), should + line);
 }
 
 static void reads_as_dumped(const char *golden)
@@ -219,11 +220,13 @@ static void reads_as_dumped(const char *golden)
 	bool clean = st_size(path_in(dir.s, ".kafka_cleanshutdown").s) >= 0;
 	for (int i = 0; i < p.n; i++) {
 		struct st_log s = { .config = st_config(), .now_ms = ST_GOLDEN_NOW_MS };
-		int64_t recovery_point = st_checkpointed(dir.s, "recovery-point-offset-checkpoint", p.names[i]);
+		int64_t recovery_point = st_checkpointed(dir.s, "recovery-point-offset-checkpoint",
+							 p.names[i]);
 		int64_t start = st_checkpointed(dir.s, "log-start-offset-checkpoint", p.names[i]);
-		CU_ASSERT_EQUAL(st_open(&s, path_in(dir.s, p.names[i]).s, clean ? LOG_STOP_CLEAN : LOG_STOP_CRASHED,
-			recovery_point, start), 0);
-		char *is = read_back(&s, p.names[i]), *should = told(golden, p.names[i], log_start_offset(s.log));
+		CU_ASSERT_EQUAL(st_open(&s, path_in(dir.s, p.names[i]).s,
+					clean ? LOG_STOP_CLEAN : LOG_STOP_CRASHED, recovery_point, start), 0);
+		char *is = read_back(&s, p.names[i]),
+			*should = told(golden, p.names[i], log_start_offset(s.log));
 		expect_same(p.names[i], is, should);
 		bytes += strlen(is);
 		free(is);

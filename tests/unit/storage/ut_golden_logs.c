@@ -122,7 +122,8 @@ static void open_and_close(const char *dir, const char *java, const char *name, 
 	CU_ASSERT_EQUAL(st_close(&s), out->end);
 }
 
-static void unpack_both(const char *one, const char *other, char dirs[2][FILE_PATH_MAX], struct st_partitions *p)
+static void unpack_both(const char *one, const char *other, char dirs[2][FILE_PATH_MAX],
+			struct st_partitions *p)
 {
 	strcpy(dirs[0], st_dir("ours"));
 	strcpy(dirs[1], st_dir("java"));

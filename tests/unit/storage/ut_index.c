@@ -91,7 +91,7 @@ static void ignores_padding(unsigned entry_bytes)
 		CU_ASSERT_EQUAL(index_store(&ix, path.s), 0);
 		st_append_file(path.s, zeros, (size_t)(n * 97));
 		CU_ASSERT_EQUAL(index_load(&back, path.s), 0);
-		CU_ASSERT_EQUAL(index_entries(&back), n);
+		CU_ASSERT_EQUAL((int)index_entries(&back), n);
 		CU_ASSERT_EQUAL(index_store(&back, path.s), 0);
 		CU_ASSERT_EQUAL(st_size(path.s), (int64_t)n * entry_bytes);
 		index_free(&ix);

@@ -121,10 +121,10 @@ static void rolls_by_size_and_reads_across(void)
 	CU_ASSERT_EQUAL(batches, 100);
 	uint64_t size = log_size_bytes(s.log);
 	CU_ASSERT_EQUAL(st_close(&s), 200);
-	CU_ASSERT_EQUAL(st_count(dir, ".log"), segments);
-	CU_ASSERT_EQUAL(st_count(dir, ".index"), segments);
-	CU_ASSERT_EQUAL(st_count(dir, ".timeindex"), segments);
-	CU_ASSERT_EQUAL(st_count(dir, ".snapshot"), segments);
+	CU_ASSERT_EQUAL((uint32_t)st_count(dir, ".log"), segments);
+	CU_ASSERT_EQUAL((uint32_t)st_count(dir, ".index"), segments);
+	CU_ASSERT_EQUAL((uint32_t)st_count(dir, ".timeindex"), segments);
+	CU_ASSERT_EQUAL((uint32_t)st_count(dir, ".snapshot"), segments);
 	CU_ASSERT_EQUAL(st_open(&s, dir, LOG_STOP_CLEAN, 200, 0), 0);
 	CU_ASSERT_EQUAL(s.repair.segments_scanned, 0);
 	CU_ASSERT_EQUAL(log_size_bytes(s.log), size);

@@ -65,7 +65,7 @@ static struct log_repair check(const char *dir, enum log_stop stop, int64_t reco
 	CU_ASSERT_EQUAL(log_recovery_point(s.log), min_of(recovery_point, batches * RECORDS));
 	CU_ASSERT_EQUAL(log_latest_epoch(s.log), batches ? (batches - 1) / 4 : -1);
 	st_walk(&s, &found);
-	CU_ASSERT_EQUAL(found, batches);
+	CU_ASSERT_EQUAL((int)found, batches);
 	struct st_batch b = { .records = 1, .timestamp = ST_NOW_MS, .producer_id = 77,
 		.sequence = batches * RECORDS + 1, .leader_epoch = 3 };
 	if (batches > 0)
@@ -92,7 +92,7 @@ static void cut_at_every_byte(void)
 		cut_file(work, 0, size);
 		struct log_repair r = check(work, size % 2 ? LOG_STOP_CRASHED : LOG_STOP_KILLED, 0, whole);
 		CU_ASSERT(!r.damaged);
-		CU_ASSERT_EQUAL(r.bytes_cut, size - m.ends[whole - 1]);
+		CU_ASSERT_EQUAL((int64_t)r.bytes_cut, size - m.ends[whole - 1]);
 	}
 }
 
@@ -157,7 +157,7 @@ static void flipped_bits(void)
 			CU_ASSERT_EQUAL(s.repair.damaged_from, log_end_offset(s.log));
 			CU_ASSERT_EQUAL(s.repair.damaged_to, BATCHES * RECORDS);
 			CU_ASSERT_EQUAL(st_size(path_of(work, s.repair.damaged_from, ".log.corrupt").s),
-				s.repair.bytes_cut);
+				(int64_t)s.repair.bytes_cut);
 		}
 		st_close(&s);
 	}
@@ -174,7 +174,7 @@ static void damage_in_an_earlier_segment(void)
 	CU_ASSERT(s.repair.damaged);
 	CU_ASSERT_EQUAL(s.repair.damaged_from, 0);
 	CU_ASSERT_EQUAL(s.repair.damaged_to, BATCHES * RECORDS);
-	CU_ASSERT_EQUAL(s.repair.segments_dropped, segments - 1);
+	CU_ASSERT_EQUAL((int)s.repair.segments_dropped, segments - 1);
 	CU_ASSERT_EQUAL(log_end_offset(s.log), 0);
 	CU_ASSERT_EQUAL(st_count(m.dir, ".log.corrupt"), segments);
 	CU_ASSERT_EQUAL(st_count(m.dir, ".log"), 1);
@@ -368,7 +368,7 @@ static void a_complete_swap_takes_its_place(void)
 	st_walk(&s, &batches);
 	CU_ASSERT_EQUAL(batches, BATCHES);
 	st_close(&s);
-	CU_ASSERT_EQUAL(st_size(path_of(m.dir, 0, ".log").s), n + k);
+	CU_ASSERT_EQUAL(st_size(path_of(m.dir, 0, ".log").s), (int64_t)(n + k));
 	CU_ASSERT_EQUAL(st_size(path_of(m.dir, second, ".log").s), -1);
 	free(bytes);
 	free(more);

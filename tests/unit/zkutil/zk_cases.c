@@ -374,7 +374,7 @@ static void a_thousand_in_order(void)
 		must(client_turn(c));
 	for (int i = 0; i < MANY; i++) {
 		CU_ASSERT_EQUAL(jobs[i].r.err, ZK_OK);
-		CU_ASSERT_EQUAL(jobs[i].done, i + 1);
+		CU_ASSERT_EQUAL(jobs[i].done, (unsigned)i + 1);
 		CU_ASSERT_EQUAL(jobs[i].r.stat.version, i + 1);
 		zk_req_fini(&jobs[i].r);
 	}
