@@ -1,5 +1,5 @@
-"""kcat: a random binary file goes in and comes out equal byte for byte, plain and over TLS."""
-from files import binary_chunks, same
+"""kcat: a random binary file goes in and comes out equal byte for byte, in each codec, plain and over TLS."""
+from files import CODECS, binary_chunks, same
 from harness import Cluster, kcat
 
 
@@ -12,7 +12,7 @@ def test(env):
         ways = {"plain": ("-b", broker.bootstrap),
                 "tls": ("-b", f"localhost:{broker.tls_port}", *certs.kcat("alice"))}
         for way, server in ways.items():
-            for codec in ("none", "lz4"):
+            for codec in CODECS:
                 topic = f"binary-{way}-{codec}"
                 kcat(*server, "-P", "-t", topic, "-p", 0, "-z", codec, *chunks)
                 kcat(*server, "-C", "-t", topic, "-p", 0, "-o", "beginning", "-e", "-q", "-f", "%s", stdout=copy)
