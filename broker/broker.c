@@ -350,10 +350,14 @@ struct broker *broker_new(const struct config *config, int cores)
 	b->n_cores = cores;
 	b->helpers = sys_helpers_start(HELPERS);
 	b->control = reactor_new(REACTOR_CONTROL, b->helpers);
+	b->metrics = metrics_new(cores);
+	tally_name_requests(b->metrics);
 	b->reactors = mem_zalloc((size_t)cores * sizeof *b->reactors);
 	b->replicas = mem_zalloc((size_t)cores * sizeof *b->replicas);
-	for (int i = 0; i < cores; i++)
+	for (int i = 0; i < cores; i++) {
 		b->reactors[i] = reactor_new(i, b->helpers);
+		reactor_set_metrics(b->reactors[i], metrics_core(b->metrics, i));
+	}
 	fiber_event_init(&b->net_is_closed);
 	return b;
 }
@@ -388,6 +392,7 @@ void broker_free(struct broker *b)
 	for (int i = 0; i < b->n_cores; i++)
 		reactor_free(b->reactors[i]);
 	reactor_free(b->control);
+	metrics_free(b->metrics);
 	free(b->api.cores);
 	free(b->reactors);
 	free(b->replicas);

@@ -1,5 +1,5 @@
 /* broker_priv.h - inside the broker object: broker.c has the order, broker_zk.c what ZooKeeper has to do with
- * it, broker_listen.c the listeners. */
+ * it, broker_listen.c the listeners, census.c what the rooms tell for metrics, broker_http.c who tells it. */
 #ifndef SAMSA_BROKER_PRIV_H
 #define SAMSA_BROKER_PRIV_H
 
@@ -41,6 +41,8 @@ struct broker {
 	struct producer_ids *producer_ids;
 	struct api api;
 	struct config_watch *configs;
+	struct metrics *metrics;
+	int64_t registered;       /* the ZooKeeper session that holds this broker's znode; 0: none yet */
 
 	bool start_over, stop_asked, hurry, going_down;
 	bool net_up, manager_up, controller_up;

@@ -272,6 +272,7 @@ static enum zk_err register_once(struct broker *b, int64_t *owner)
 		*owner = read.stat.ephemeral_owner;
 		if (read_err == ZK_OK && *owner == zkc_session(b->zkc)->id) {
 			err = ZK_OK; /* ours: also when the answer to the multi was lost */
+			b->registered = *owner;
 			manager_set_broker_epoch(b->manager, read.stat.czxid);
 			log_info(ZK_LOGGER, "Registered broker %d at path %s with addresses: %s, czxid "
 				 "(broker epoch): %lld", b->id, path.s,

@@ -4,6 +4,7 @@
 #include "broker/base/log.h"
 #include "broker/base/must.h"
 #include "broker/broker.h"
+#include "broker/broker_http.h"
 #include "broker/config/options.h"
 #include "broker/storage/file.h"
 
@@ -83,10 +84,18 @@ static int serve(const struct config *c)
 		threads[i] = sys_thread_start(name, cores <= granted ? cpus[i] : -1, run, all[i]);
 	}
 	struct watchdog *dog = watchdog_start(all, cores + 1, STUCK_MS);
-	broker_start(p.broker, ended, &p);
+	struct broker_http *http = NULL;
+	if (c->metrics_port)
+		http = broker_http_start(p.broker, dog, (uint16_t)c->metrics_port);
+	if (c->metrics_port && !http)
+		ended(&p, 1);
+	else
+		broker_start(p.broker, ended, &p);
 	reactor_run(p.control);
 	for (int i = 0; i < cores; i++)
 		sys_thread_join(threads[i]);
+	if (http)
+		broker_http_stop(http);
 	watchdog_stop(dog);
 	io_unwatch(p.control, &p.signals);
 	broker_free(p.broker);

@@ -13,6 +13,7 @@
 #define SAMSA_API_API_H
 
 #include "broker/api/session.h"
+#include "broker/api/tally.h"
 #include "broker/base/arena.h"
 #include "broker/base/compress.h"
 #include "broker/base/log.h"
@@ -58,10 +59,8 @@ struct api_core {
 	int n_spare;
 	uint64_t random;            /* state of a cheap generator, seeded by the seam */
 	struct log_limit bad_frames;
-	struct api_counters {       /* one writer; any thread may read */
-		uint64_t requests[API_KEYS];
-		uint64_t bytes_in, bytes_out, messages_in, failed_produce, failed_fetch;
-	} counters;
+	struct metrics_core *metrics;
+	struct tally tally;
 };
 
 struct api {
@@ -92,6 +91,8 @@ struct request {
 	struct slice client_id;
 	struct kdec body;
 	int64_t received_ns;
+	uint32_t bytes;             /* of the frame */
+	int also;                   /* a kind that it is counted as beside its key: see tally.h */
 	struct msg msg;             /* to the control reactor and back */
 	bool away;                  /* it is on the control reactor */
 	void (*next)(struct request *req); /* what to run where the message goes */

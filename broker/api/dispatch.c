@@ -47,6 +47,8 @@ struct api_core *api_core_new(struct api *api, int core, struct reactor *reactor
 	c->core = core;
 	c->reactor = reactor;
 	c->replicas = replicas;
+	c->metrics = reactor_metrics(reactor);
+	tally_init(&c->tally, reactor);
 	c->meta = meta_empty();
 	sys_random(&seed, sizeof seed);
 	sys_random(&c->random, sizeof c->random);
@@ -108,7 +110,7 @@ static void request_closed(struct conn_slot *slot)
 	FREE_OBJ(req);
 }
 
-static struct request *request_new(struct api_core *c, struct conn *conn, struct buf *holder)
+static struct request *request_new(struct api_core *c, struct conn *conn, struct buf *holder, uint32_t bytes)
 {
 	struct request *req;
 	struct list *spare = list_pop_front(&c->spare);
@@ -124,6 +126,8 @@ static struct request *request_new(struct api_core *c, struct conn *conn, struct
 	req->conn = conn;
 	req->holder = buf_get(holder);
 	req->received_ns = reactor_now_ns(c->reactor);
+	req->bytes = bytes;
+	req->also = TALLY_NONE;
 	req->state = NULL;
 	req->row = NULL;
 	req->away = false;
@@ -180,12 +184,19 @@ struct kenc *response_begin(struct request *req)
 	return &req->response;
 }
 
+static void count(struct request *req)
+{
+	struct tally_entry e = { req->received_ns, req->bytes, req->row->key, (int16_t)req->also,
+				 (int16_t)req->version };
+	tally_answered(&req->core->tally, &e);
+}
+
 /* On the core: the answer, encoded wherever, goes to the connection. */
 static void answer(struct request *req)
 {
 	if (req->answer.bytes == 0)
 		conn_close(req->conn, "the response could not be encoded");
-	req->core->counters.bytes_out += req->answer.bytes;
+	count(req);
 	conn_slot_answer(&req->slot, &req->answer);
 }
 
@@ -206,6 +217,7 @@ void response_send(struct request *req)
 void response_none(struct request *req)
 {
 	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
+	count(req);
 	conn_slot_answer(&req->slot, NULL);
 }
 
@@ -289,7 +301,6 @@ static void dispatch(struct request *req, struct slice frame)
 	if (!request_decode_ok(req, error))
 		return;
 	req->client_id = header.client_id;
-	req->core->counters.requests[key]++;
 	if (req->row->on_control)
 		request_to_control(req, req->row->handle);
 	else
@@ -301,8 +312,7 @@ static void on_frame(struct conn *conn, struct slice frame, struct buf *holder)
 	struct api *api = conn_listener(conn)->user;
 	struct api_core *c = api_core_of(api, conn_reactor(conn));
 	CHECK_OBJ_NOTNULL(c, API_CORE_MAGIC);
-	c->counters.bytes_in += frame.n;
-	dispatch(request_new(c, conn, holder), frame);
+	dispatch(request_new(c, conn, holder, frame.n), frame);
 }
 
 /* A connection has no state here: its requests carry all there is. */

@@ -344,13 +344,13 @@ static void round_done(struct fetch *f)
 /* ---- accepting core: the answer ---- */
 
 /* Formats before 0.11 are not made here, which 3.9 does unless message.downconversion.enable is false. */
-static enum kerr check_version(const struct request *req, const struct fetch_part *p)
+static enum kerr check_version(const struct request *req, const struct fetch_part *p,
+			       const struct meta_topic *t)
 {
 	if (p->read.slice.n == 0)
 		return KERR_NONE;
 	if (req->version < VERSION_FORMAT_2)
 		return KERR_UNSUPPORTED_VERSION;
-	const struct meta_topic *t = meta_topic(req->core->meta, p->topic);
 	if (req->version < VERSION_ZSTD && t && t->settings &&
 	    t->settings->config->compression == COMPRESSION_ZSTD)
 		return KERR_UNSUPPORTED_COMPRESSION_TYPE;
@@ -358,12 +358,13 @@ static enum kerr check_version(const struct request *req, const struct fetch_par
 }
 
 /* Moves what was read into the answer, as far as the budget goes over all home cores. */
-static void take_records(struct fetch *f, struct fetch_part *p, uint64_t *taken)
+static void take_records(struct fetch *f, struct fetch_part *p, const struct meta_topic *topic,
+			 uint64_t *taken)
 {
 	struct log_slice *slice = &p->read.slice;
 	chain_init(&p->records);
 	if (!p->error)
-		p->error = check_version(f->req, p);
+		p->error = check_version(f->req, p, topic);
 	bool fits = *taken == 0 || *taken + slice->n <= f->budget;
 	if (p->error || !fits || slice->n == 0)
 		return;
@@ -447,6 +448,43 @@ static void send_error(struct request *req, enum kerr error)
 	response_send(req);
 }
 
+/* The topic of a part that there is something to say of; NULL for the many that have nothing new. */
+static const struct meta_topic *find_topic(const struct fetch *f, const struct fetch_part *p)
+{
+	return p->error || p->read.slice.n > 0 ? meta_topic(f->req->core->meta, p->topic) : NULL;
+}
+
+/* Not a client that must find the leader or its offset, or a disk that has a metric of its own. */
+static bool is_failure(enum kerr error)
+{
+	switch (error) {
+	case KERR_NONE:
+	case KERR_UNKNOWN_TOPIC_OR_PARTITION:
+	case KERR_UNKNOWN_TOPIC_ID:
+	case KERR_INCONSISTENT_TOPIC_ID:
+	case KERR_NOT_LEADER_OR_FOLLOWER:
+	case KERR_FENCED_LEADER_EPOCH:
+	case KERR_UNKNOWN_LEADER_EPOCH:
+	case KERR_OFFSET_OUT_OF_RANGE:
+	case KERR_KAFKA_STORAGE_ERROR:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static void count(const struct fetch *f, const struct fetch_part *p, const struct meta_topic *topic)
+{
+	struct metrics_core *m = f->req->core->metrics;
+	struct topic_counts *counts = topic ? topic->counts : NULL;
+	if (is_failure(p->error))
+		metric_add_topic(m, counts, METRIC_FAILED_FETCH, 1);
+	if (f->replica_id >= 0)
+		metric_add(m, METRIC_REPLICATION_BYTES_OUT, p->records.bytes);
+	else
+		metric_add_topic(m, counts, METRIC_BYTES_OUT, p->records.bytes);
+}
+
 static struct fetch_outcome *outcomes_of(struct fetch *f)
 {
 	struct fetch_outcome *outcomes = arena_array(&f->req->arena, f->plan.n, sizeof *outcomes);
@@ -455,12 +493,13 @@ static struct fetch_outcome *outcomes_of(struct fetch *f)
 		struct fetch_part *p = &f->parts[i];
 		if (!p->visit)
 			p->error = p->refused;
-		take_records(f, p, &taken);
+		const struct meta_topic *topic = find_topic(f, p);
+		take_records(f, p, topic, &taken);
+		count(f, p, topic);
 		outcomes[i] = (struct fetch_outcome){ .has_records = p->records.bytes > 0,
 						      .must_tell = p->error || p->diverges,
 						      .high_watermark = p->high_watermark,
 						      .log_start_offset = p->log_start };
-		f->req->core->counters.failed_fetch += p->error != KERR_NONE;
 	}
 	return outcomes;
 }
@@ -511,10 +550,13 @@ static void to_home(struct fetch *f, struct fetch_part *p)
 
 static enum kerr resolve(struct fetch *f, struct fetch_part *p)
 {
-	const struct metadata *meta = f->req->core->meta;
+	const struct api_core *here = f->req->core;
+	const struct meta_topic *t;
 	p->topic = p->wish->topic;
-	if (f->req->version >= VERSION_BY_ID) {
-		const struct meta_topic *t = meta_topic_by_id(meta, &p->wish->topic_id);
+	if (f->req->version < VERSION_BY_ID) {
+		t = meta_topic(here->meta, p->topic);
+	} else {
+		t = meta_topic_by_id(here->meta, &p->wish->topic_id);
 		if (!t)
 			return KERR_UNKNOWN_TOPIC_ID;
 		/* The name is copied, because the snapshot may go while the request is parked. */
@@ -523,8 +565,10 @@ static enum kerr resolve(struct fetch *f, struct fetch_part *p)
 		if (!p->topic.p)
 			return KERR_UNKNOWN_SERVER_ERROR;
 	}
-	return meta_partition(meta, p->topic, p->wish->partition) ? KERR_NONE
-		: KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	if (!meta_topic_partition(t, p->wish->partition))
+		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	metric_add_topic(here->metrics, t->counts, METRIC_TOTAL_FETCH, 1);
+	return KERR_NONE;
 }
 
 static bool make_parts(struct fetch *f)
@@ -583,6 +627,7 @@ static void prepare(struct fetch *f)
 	struct fetch_request *msg = &f->msg;
 	f->replica_id = req->version >= VERSION_REPLICA_STATE ? msg->replica_state.replica_id
 		: msg->replica_id;
+	req->also = f->replica_id >= 0 ? TALLY_FETCH_FOLLOWER : TALLY_FETCH_CONSUMER;
 	f->isolation = msg->isolation_level == 1 ? READ_COMMITTED : READ_UNCOMMITTED;
 	if (f->replica_id >= 0 || f->replica_id == DEBUGGING_REPLICA)
 		f->isolation = READ_AS_FOLLOWER;

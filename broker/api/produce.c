@@ -164,6 +164,43 @@ static void finish_silently(struct request *req, const struct produce *s)
 	response_none(req);
 }
 
+/* Not a client that must find the leader, a batch that is counted otherwise or corrupt, or a disk that has a
+ * metric of its own. */
+static bool is_failure(enum kerr error)
+{
+	switch (error) {
+	case KERR_NONE:
+	case KERR_UNKNOWN_TOPIC_OR_PARTITION:
+	case KERR_NOT_LEADER_OR_FOLLOWER:
+	case KERR_MESSAGE_TOO_LARGE:
+	case KERR_RECORD_LIST_TOO_LARGE:
+	case KERR_CORRUPT_MESSAGE:
+	case KERR_KAFKA_STORAGE_ERROR:
+	case KERR_INVALID_REQUIRED_ACKS:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* A batch whose time is up before it is committed was appended nevertheless. */
+static void count(struct request *req, const struct part *p)
+{
+	const struct meta_topic *topic = meta_topic(req->core->meta, p->topic->name);
+	struct metrics_core *m = req->core->metrics;
+	if (!topic)
+		return;
+	metric_add_topic(m, topic->counts, METRIC_TOTAL_PRODUCE, 1);
+	if (is_failure(p->error))
+		metric_add_topic(m, topic->counts, METRIC_FAILED_PRODUCE, 1);
+	if (p->error == KERR_MESSAGE_TOO_LARGE)
+		metric_add_topic(m, topic->counts, METRIC_BYTES_REJECTED, p->from->records.bytes.n);
+	if (p->error == KERR_NONE || p->error == KERR_REQUEST_TIMED_OUT) {
+		metric_add_topic(m, topic->counts, METRIC_MESSAGES_IN, (uint64_t)p->checked.count);
+		metric_add_topic(m, topic->counts, METRIC_BYTES_IN, p->from->records.bytes.n);
+	}
+}
+
 static void finish(struct request *req)
 {
 	struct produce *s = req->state;
@@ -171,10 +208,7 @@ static void finish(struct request *req)
 		struct part *p = &s->parts[i];
 		buf_put(p->rebuilt);
 		p->rebuilt = NULL;
-		if (p->error)
-			req->core->counters.failed_produce++;
-		else
-			req->core->counters.messages_in += (uint64_t)p->checked.count;
+		count(req, p);
 	}
 	if (s->msg.acks == ACKS_NONE)
 		finish_silently(req, s);
@@ -316,7 +350,7 @@ static enum kerr check(struct request *req, struct part *p)
 {
 	const struct produce *s = req->state;
 	const struct meta_topic *topic = meta_topic(req->core->meta, p->topic->name);
-	if (!meta_partition(req->core->meta, p->topic->name, p->from->index))
+	if (!meta_topic_partition(topic, p->from->index))
 		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
 	if (s->msg.acks < ACKS_ALL || s->msg.acks > ACKS_LEADER)
 		return KERR_INVALID_REQUIRED_ACKS;

@@ -104,6 +104,7 @@ static void topic_drop(struct hold *h)
 	for (int i = 0; i < t->n_partitions; i++)
 		partition_clear(&t->partitions[i]);
 	topic_settings_put(t->settings);
+	topic_counts_put(t->counts);
 	free(t->partitions);
 	free(t->name);
 	free(t);
@@ -126,6 +127,7 @@ static struct meta_topic *topic_copy(const struct meta_topic *from)
 	struct meta_topic *t = topic_new(slice_of(from->name, from->name_bytes));
 	t->id = from->id;
 	t->settings = from->settings ? topic_settings_get(from->settings) : NULL;
+	t->counts = from->counts ? topic_counts_get(from->counts) : NULL;
 	t->n_partitions = from->n_partitions;
 	t->partitions = mem_zalloc((size_t)t->n_partitions * sizeof *t->partitions);
 	for (int i = 0; i < t->n_partitions; i++) {
@@ -231,12 +233,16 @@ const struct meta_topic *meta_topic_by_id(const struct metadata *m, const struct
 	return NULL;
 }
 
-const struct meta_partition *meta_partition(const struct metadata *m, struct slice topic, int32_t index)
+const struct meta_partition *meta_topic_partition(const struct meta_topic *t, int32_t index)
 {
-	const struct meta_topic *t = meta_topic(m, topic);
 	if (!t || index < 0 || index >= t->n_partitions || !t->partitions[index].known)
 		return NULL;
 	return &t->partitions[index];
+}
+
+const struct meta_partition *meta_partition(const struct metadata *m, struct slice topic, int32_t index)
+{
+	return meta_topic_partition(meta_topic(m, topic), index);
 }
 
 int meta_topics(const struct metadata *m)
@@ -387,7 +393,7 @@ void meta_edit_partition(struct meta_edit *e, struct slice topic, const struct u
 	t->partitions[index] = partition_copy(p);
 }
 
-void meta_edit_settings(struct meta_edit *e, struct slice topic, struct topic_settings *settings)
+void meta_edit_settings(struct meta_edit *e, struct slice topic, struct topic_settings *settings, int cores)
 {
 	bool found;
 	CHECK_OBJ_NOTNULL(e, META_EDIT_MAGIC);
@@ -399,6 +405,8 @@ void meta_edit_settings(struct meta_edit *e, struct slice topic, struct topic_se
 	struct meta_topic *t = own_topic(e, at);
 	topic_settings_put(t->settings);
 	t->settings = settings;
+	if (!t->counts)
+		t->counts = topic_counts_new(cores);
 }
 
 void meta_edit_remove_partition(struct meta_edit *e, struct slice topic, int32_t index)

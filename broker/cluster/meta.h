@@ -12,6 +12,7 @@
 #include "broker/base/slice.h"
 #include "broker/base/uuid.h"
 #include "broker/cluster/settings.h"
+#include "broker/metrics/metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,6 +56,7 @@ struct meta_topic {
 	uint32_t name_bytes;
 	struct uuid id; /* all zero: none */
 	struct topic_settings *settings; /* NULL: not known here, the broker's own hold */
+	struct topic_counts *counts;     /* likewise */
 	int n_partitions;
 	struct meta_partition *partitions;
 };
@@ -69,6 +71,7 @@ void meta_put(struct metadata *m);
 const struct meta_topic *meta_topic(const struct metadata *m, struct slice name);
 const struct meta_topic *meta_topic_by_id(const struct metadata *m, const struct uuid *id);
 /* NULL when the topic or the partition is not known. */
+const struct meta_partition *meta_topic_partition(const struct meta_topic *t, int32_t index);
 const struct meta_partition *meta_partition(const struct metadata *m, struct slice topic, int32_t index);
 /* Topics in the order of their names. */
 int meta_topics(const struct metadata *m);
@@ -91,8 +94,9 @@ void meta_edit_brokers(struct meta_edit *e, const struct meta_broker *brokers, i
 /* Sets one partition; makes the topic, and grows it, as needed. Copies what it is given. */
 void meta_edit_partition(struct meta_edit *e, struct slice topic, const struct uuid *id, int32_t index,
 			 const struct meta_partition *p);
-/* Takes the caller's hold; nothing when the topic is not known. */
-void meta_edit_settings(struct meta_edit *e, struct slice topic, struct topic_settings *settings);
+/* This broker has a replica: the topic gets these settings, and counters for `cores` cores unless it has
+ * some. Takes the caller's hold; nothing when the topic is not known. */
+void meta_edit_settings(struct meta_edit *e, struct slice topic, struct topic_settings *settings, int cores);
 /* The topic goes when its last partition does. */
 void meta_edit_remove_partition(struct meta_edit *e, struct slice topic, int32_t index);
 /* The new snapshot, with one hold; the edit is freed. The one before is not touched. */

@@ -120,7 +120,7 @@ static void edit_topic(struct metastore *s, struct meta_edit *e,
 		edit_partition(e, t->topic_name, &t->topic_id, &t->partition_states[i]);
 	struct topic_settings *settings = before && before->settings ? NULL : settings_of(arg, t->topic_name);
 	if (settings)
-		meta_edit_settings(e, t->topic_name, settings);
+		meta_edit_settings(e, t->topic_name, settings, s->n_cores);
 }
 
 void metastore_update(struct metastore *s, const struct update_metadata_request *req,
@@ -139,7 +139,7 @@ void metastore_set_settings(struct metastore *s, struct slice topic, struct topi
 {
 	CHECK_OBJ_NOTNULL(s, METASTORE_MAGIC);
 	struct meta_edit *e = meta_edit_begin(s->now);
-	meta_edit_settings(e, topic, settings);
+	meta_edit_settings(e, topic, settings, s->n_cores);
 	take(s, meta_edit_finish(e));
 }
 

@@ -13,7 +13,10 @@
 #define ZKC_MAGIC 0x2c117e47u
 #define LOGGER "kafka.zookeeper.ZooKeeperClient"
 
-enum { WAITING_SAY_MS = 10 * 1000 }; /* how often a long wait for ZooKeeper is told */
+enum {
+	STATES = ZK_CLOSED + 1,
+	WAITING_SAY_MS = 10 * 1000, /* how often a long wait for ZooKeeper is told */
+};
 
 /* One handle of the client library: the main session, or a short one before it. */
 struct era {
@@ -33,6 +36,7 @@ struct zkc {
 	int64_t session_id;  /* of the last CONNECTED, to tell a new session from a new connection */
 	struct list listeners, watches;
 	struct fiber_event changed; /* set, and begun anew, at each change of state */
+	uint64_t changes[STATES];   /* how often each state was reached */
 };
 
 /* ---- from the client's threads to the control reactor ---- */
@@ -119,6 +123,7 @@ static void on_state(void *ctx, enum zk_state state)
 	struct zkc *z = era->z;
 	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
 	z->state = state;
+	z->changes[state]++;
 	if (state == ZK_CONNECTED)
 		on_connected(z, era);
 	else if (state == ZK_DISCONNECTED)
@@ -289,6 +294,18 @@ const struct zk_session *zkc_session(const struct zkc *z)
 	static const struct zk_session none;
 	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
 	return z->era ? zk_session(z->era->zk) : &none;
+}
+
+void zkc_figures(const struct zkc *z, struct zkc_figures *out)
+{
+	static const char *const names[STATES] = {
+		[ZK_CONNECTING] = "CONNECTING", [ZK_CONNECTED] = "CONNECTED",
+		[ZK_DISCONNECTED] = "CONNECTING", [ZK_EXPIRED] = "CLOSED",
+		[ZK_AUTH_FAILED] = "AUTH_FAILED", [ZK_CLOSED] = "CLOSED",
+	};
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	*out = (struct zkc_figures){ names[z->state], z->changes[ZK_CONNECTED], z->changes[ZK_DISCONNECTED],
+				     z->changes[ZK_EXPIRED], z->changes[ZK_AUTH_FAILED] };
 }
 
 /* ---- calls ---- */

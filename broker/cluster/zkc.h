@@ -61,6 +61,13 @@ bool zkc_connected(const struct zkc *z);
 /* Of the session as it is now. */
 const struct zk_session *zkc_session(const struct zkc *z);
 
+/* ---- for metrics ---- */
+struct zkc_figures {
+	const char *state; /* as the Java client names it: "CONNECTED" */
+	uint64_t connects, disconnects, expires, auth_failures;
+};
+void zkc_figures(const struct zkc *z, struct zkc_figures *out);
+
 /* ---- calls: in a fiber; each waits until its requests are answered and gives the (first) error ---- */
 
 enum zk_err zkc_call(struct zkc *z, struct zk_req *req);

@@ -141,16 +141,17 @@ void page_head(struct page *p, enum metric metric)
 	page_printf(p, "\n# TYPE %s %s\n", d->name, kinds[d->kind]);
 }
 
-/* As few digits as give the same number again, up to the 17 that always do. */
+/* No more digits than give the same number again; 17 always do. */
 static void put_real(struct page *p, double value)
 {
+	static const int digits[] = { 6, 9, 12, 15, 17 };
 	char text[NUMBER_BYTES];
 	if (isnan(value)) {
 		put_text(p, "NaN");
 		return;
 	}
-	for (int digits = 6; digits <= 17; digits += 11) {
-		snprintf(text, sizeof text, "%.*g", digits, value);
+	for (size_t i = 0; i < countof(digits); i++) {
+		snprintf(text, sizeof text, "%.*g", digits[i], value);
 		if (strtod(text, NULL) == value)
 			break;
 	}

@@ -45,6 +45,24 @@ int reactor_core(const struct reactor *r)
 	return r->core;
 }
 
+void reactor_set_metrics(struct reactor *r, struct metrics_core *metrics)
+{
+	CHECK_OBJ_NOTNULL(r, REACTOR_MAGIC);
+	r->metrics = metrics;
+}
+
+struct metrics_core *reactor_metrics(const struct reactor *r)
+{
+	CHECK_OBJ_NOTNULL(r, REACTOR_MAGIC);
+	return r->metrics;
+}
+
+uint64_t reactor_turns(const struct reactor *r)
+{
+	CHECK_OBJ_NOTNULL(r, REACTOR_MAGIC);
+	return atomic_load_explicit(&r->beat, memory_order_relaxed) / 2;
+}
+
 int64_t reactor_now_ns(const struct reactor *r)
 {
 	return r->now_ns;

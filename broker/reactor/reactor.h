@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 struct reactor;
+struct metrics_core; /* metrics/metrics.h */
 
 /* Data core 0..n-1, or the control reactor. */
 enum { REACTOR_CONTROL = -1 };
@@ -45,6 +46,11 @@ void reactor_stop(struct reactor *r);
 void reactor_free(struct reactor *r);
 
 int reactor_core(const struct reactor *r);
+/* Where what happens on this core is counted; before it turns. NULL, as it is at first: nowhere. */
+void reactor_set_metrics(struct reactor *r, struct metrics_core *metrics);
+struct metrics_core *reactor_metrics(const struct reactor *r);
+/* Turns so far. Any thread. */
+uint64_t reactor_turns(const struct reactor *r);
 /* The time when this turn began: monotonic, and wall clock. Reading them costs nothing. */
 int64_t reactor_now_ns(const struct reactor *r);
 int64_t reactor_wall_ms(const struct reactor *r);
@@ -128,5 +134,7 @@ void reactor_offload(struct reactor *r, struct job *job, const char *reason);
 struct watchdog;
 struct watchdog *watchdog_start(struct reactor **reactors, int n, int64_t stuck_ms);
 void watchdog_stop(struct watchdog *w);
+/* How many reactors are stuck now. Any thread. */
+int watchdog_stuck(const struct watchdog *w);
 
 #endif

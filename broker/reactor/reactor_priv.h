@@ -39,6 +39,7 @@ struct reactor {
 	unsigned magic;
 	int core;
 	struct sys_helpers *helpers;
+	struct metrics_core *metrics;
 	struct sys_poller *poller;
 	int64_t now_ns, wall_ms; /* when this turn began */
 	struct list deferred;

@@ -124,6 +124,8 @@ struct sys_thread *sys_thread_start(const char *name, int cpu, void (*main)(void
 void sys_thread_join(struct sys_thread *t);
 /* Names the calling thread; never 0. In the simulated world each reactor has a name of its own. */
 uint64_t sys_thread_self(void);
+/* CPU time that the calling thread has used. */
+int64_t sys_thread_cpu_ns(void);
 /* Interrupts a thread and tells where it is, one call of `line` for each frame. -ETIMEDOUT when it does not
  * answer (it waits in the kernel for the disk). For one caller at a time: the watchdog. */
 int sys_thread_stack(uint64_t thread, void (*line)(void *arg, const char *text), void *arg);
@@ -161,7 +163,13 @@ void sys_stack_free(struct sys_stack *s);
 int sys_signals_open(void);
 int sys_signals_next(int fd); /* the next signal's number, or 0 */
 _Noreturn void sys_exit(int status);
-int64_t sys_rss_bytes(void);
+/* What the kernel knows of this process; 0 where it does not tell. */
+struct sys_process {
+	int64_t cpu_ns;         /* of the user and of the system */
+	int64_t resident_bytes, virtual_bytes;
+	int64_t fds, fds_max;
+};
+void sys_process(struct sys_process *out);
 int sys_hostname(char *out, size_t n);
 /* Names the boot: changes when the kernel was started anew. */
 void sys_boot_id(char out[64]);

@@ -7,6 +7,7 @@
 
 #include "broker/base/must.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -28,10 +30,15 @@ static struct timespec clock_read(clockid_t clock)
 	return t;
 }
 
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec t = clock_read(clock);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 int64_t sys_mono_ns(void)
 {
-	struct timespec t = clock_read(CLOCK_MONOTONIC);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 int64_t sys_wall_ms(void)
@@ -96,15 +103,36 @@ static ssize_t read_small(const char *path, char *out, size_t n)
 	return k;
 }
 
-int64_t sys_rss_bytes(void)
+int64_t sys_thread_cpu_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static int64_t count_fds(void)
+{
+	int64_t n = 0;
+	DIR *d = opendir("/proc/self/fd");
+	if (!d)
+		return 0;
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n - 1; /* the directory's own */
+}
+
+void sys_process(struct sys_process *out)
 {
 	char text[128];
 	long long total, resident;
-	if (read_small("/proc/self/statm", text, sizeof text) <= 0)
-		return 0;
-	if (sscanf(text, "%lld %lld", &total, &resident) != 2)
-		return 0;
-	return (int64_t)resident * sysconf(_SC_PAGESIZE);
+	struct rlimit limit;
+	*out = (struct sys_process){ .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID), .fds = count_fds() };
+	if (read_small("/proc/self/statm", text, sizeof text) > 0 &&
+	    sscanf(text, "%lld %lld", &total, &resident) == 2) {
+		out->resident_bytes = (int64_t)resident * sysconf(_SC_PAGESIZE);
+		out->virtual_bytes = (int64_t)total * sysconf(_SC_PAGESIZE);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		out->fds_max = (int64_t)limit.rlim_cur;
 }
 
 /* The name that others may reach this machine by: what the resolver calls it, or else what it calls

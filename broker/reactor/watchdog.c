@@ -27,6 +27,7 @@ struct watchdog {
 	struct sys_thread *thread;
 	struct sys_poller *sleep; /* woken to end */
 	atomic_bool ending;
+	atomic_int stuck; /* reactors */
 	int64_t stuck_ns;
 	int n;
 	struct watched watched[];
@@ -69,8 +70,12 @@ static void watch(void *arg)
 	struct sys_ready unused;
 	CHECK_OBJ_NOTNULL(d, WATCHDOG_MAGIC);
 	while (!atomic_load(&d->ending)) {
-		for (int i = 0; i < d->n; i++)
+		int stuck = 0;
+		for (int i = 0; i < d->n; i++) {
 			look_at(&d->watched[i], d->stuck_ns);
+			stuck += d->watched[i].told;
+		}
+		atomic_store(&d->stuck, stuck);
 		(void)sys_poller_wait(d->sleep, &unused, 1, d->stuck_ns / LOOKS_IN_STUCK_TIME);
 	}
 }
@@ -87,6 +92,12 @@ struct watchdog *watchdog_start(struct reactor **reactors, int n, int64_t stuck_
 		d->watched[i] = (struct watched){ .reactor = reactors[i], .since_ns = sys_mono_ns() };
 	d->thread = sys_thread_start("watchdog", -1, watch, d);
 	return d;
+}
+
+int watchdog_stuck(const struct watchdog *d)
+{
+	CHECK_OBJ_NOTNULL(d, WATCHDOG_MAGIC);
+	return atomic_load(&d->stuck);
 }
 
 void watchdog_stop(struct watchdog *d)

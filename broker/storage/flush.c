@@ -8,6 +8,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/metrics/metrics.h"
 
 int log_write_epochs(struct log *log)
 {
@@ -45,6 +46,7 @@ static int flush_item(const char *dir, const struct flush_item *item)
 static void flush_work(struct job *job)
 {
 	struct log_flush *f = container_of(job, struct log_flush, job);
+	int64_t begun_ns = sys_mono_ns();
 	int error = 0;
 	if (!uuid_is_zero(&f->topic_id))
 		error = topic_id_write(f->dir, &f->topic_id);
@@ -55,9 +57,17 @@ static void flush_work(struct job *job)
 	if (!error && f->sync_dir)
 		error = sys_sync_dir(f->dir);
 	f->error = error;
+	f->took_ns = sys_mono_ns() - begun_ns;
 }
 
 /* ---- at home ---- */
+
+static void count(const struct log *log)
+{
+	struct metrics_core *m = reactor_metrics(log->home);
+	if (m)
+		histogram_record(m, METRIC_LOG_FLUSH_TIME, 0, (uint64_t)log->flush->took_ns / 1000);
+}
 
 static void add_item(struct log *log, uint32_t i)
 {
@@ -134,6 +144,7 @@ static void flush_done(struct reactor *here, struct job *job)
 	free(f->epochs);
 	f->epochs = NULL;
 	log->busy = false;
+	count(log);
 	if (f->error) {
 		log_fail(log, f->error, "flushing");
 	} else {

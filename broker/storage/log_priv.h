@@ -67,6 +67,7 @@ struct log_flush {
 	struct uuid topic_id; /* to write, or zero */
 	uint32_t n;
 	int error;
+	int64_t took_ns;
 	struct flush_item items[LOG_FLUSH_SEGMENTS];
 };
 

@@ -1,38 +1,191 @@
-"""/metrics, /healthz, /readyz and /startupz on metrics.port; without it the port is closed."""
+"""/metrics, /healthz, /readyz and /startupz on metrics.port: what they count is what was sent, from before the start
+until the end. Without metrics.port nothing listens."""
+import concurrent.futures
+import http.client
+import re
 import socket
-import urllib.error
-import urllib.request
 
-from harness import Cluster
+from harness import Cluster, wait_for
 
-TARGETS = ("samsa",)
+TARGETS = ("samsa",)    # Apache Kafka tells this over JMX, which needs a Java agent
+SAMPLE = re.compile(r'([a-z_:][a-z0-9_:]*)(?:\{((?:[a-zA-Z_]+="(?:[^"\\\n]|\\.)*",?)+)\})? (\S+)')
+LABEL = re.compile(r'([a-zA-Z_]+)="((?:[^"\\\n]|\\.)*)"')
+TOPICS = "kafka_server_brokertopicmetrics_{}_total"
+LINES = [f"line {i} of what is counted" for i in range(500)]
+BIG = "x" * 60000
 
 
-def ask(port, path):
+def ask(port, path, method="GET"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as e:
-        return e.code, ""
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def health(port):
+    """The status of each page, and what is said."""
+    pages = {page: ask(port, "/" + page) for page in ("healthz", "readyz", "startupz")}
+    return {page: status for page, (status, _) in pages.items()}, {page: said for page, (_, said) in pages.items()}
+
+
+def parse(text):
+    """Samples by name and labels, as strictly as Prometheus reads them: each name is described, once and before its
+    samples, which stand together and differ in their labels."""
+    samples, described, last = {}, {}, None
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            last = line.split()[2]
+            assert last not in described, f"{last} is described twice"
+        elif line.startswith("# TYPE "):
+            assert line.split()[2] == last
+            described[last] = line.split()[3]
+        else:
+            name, labels, value = SAMPLE.fullmatch(line).groups()
+            assert name in (last, *((last + "_sum", last + "_count") if described[last] == "summary" else ())), line
+            key = (name, *sorted(LABEL.findall(labels or "")))
+            assert key not in samples, f"twice: {line}"
+            samples[key] = float(value)
+    assert text.endswith("\n") and samples
+    return samples, described
+
+
+class Page:
+    def __init__(self, port):
+        status, text = ask(port, "/metrics")
+        assert status == 200
+        self.samples, self.described = parse(text)
+
+    def __call__(self, name, **labels):
+        return self.samples[(name, *sorted(labels.items()))]
+
+    def topic(self, what, topic="counted"):
+        """Of one topic, which is the only one: all of them come to as much."""
+        name = TOPICS.format(what)
+        assert self(name) == self(name, topic=topic)
+        return self(name)
+
+    def sum(self, name):
+        return sum(value for key, value in self.samples.items() if key[0] == name)
+
+
+def check_counts(before, page, broker):
+    assert before.topic("messagesin") == 0 and page.topic("messagesin") == len(LINES)
+    size = page.sum("kafka_log_log_size")
+    assert page.topic("bytesin") == page.topic("bytesout") == size > sum(map(len, LINES))
+    assert page.topic("totalproducerequests") >= page.topic("failedproducerequests") == 0
+    assert page.topic("bytesrejected") > len(BIG)
+    assert page("kafka_log_log_logendoffset", topic="counted", partition="1") == broker.offset("counted", 1) == len(LINES)
+    assert page("kafka_log_log_logendoffset", topic="counted", partition="0") == 0
+    for metric in ("partitioncount", "leadercount", "atminisrpartitioncount"):
+        assert page("kafka_server_replicamanager_" + metric) == 3
+    for metric in ("underreplicatedpartitions", "underminisrpartitioncount", "offlinereplicacount"):
+        assert page("kafka_server_replicamanager_" + metric) == 0
+    assert page.sum("kafka_cluster_partition_insyncreplicascount") == 3
+
+
+def check_requests(before, page):
+    of = "kafka_network_requestmetrics_"
+    for request in ("Produce", "Fetch", "FetchConsumer", "Metadata", "ApiVersions"):
+        versions = sum(value for key, value in page.samples.items()
+                       if key[0] == of + "requests_total" and ("request", request) in key)
+        assert versions == page(of + "totaltimems_count", request=request) == page(of + "requestbytes_count", request=request)
+        assert 0 < page(of + "totaltimems_sum", request=request)
+        quantiles = [page(of + "totaltimems", request=request, quantile=q) for q in ("0.50", "0.75", "0.95", "0.99", "0.999")]
+        assert quantiles == sorted(quantiles) and quantiles[0] > 0
+    assert page(of + "requestbytes_sum", request="Produce") > page.topic("bytesin")
+    frames = page.sum("kafka_server_socket_server_metrics_request_total")
+    assert frames >= page.sum(of + "requests_total") - page(of + "totaltimems_count", request="FetchConsumer")
+    assert page.sum("kafka_server_socket_server_metrics_incoming_byte_total") > page.topic("bytesin")
+    fallen = [key for key, value in before.samples.items()
+              if page.described.get(key[0]) == "counter" and page.samples.get(key, -1) < value]
+    assert not fallen, f"counters that went back: {fallen}"
+
+
+def check_broker(page):
+    assert page("kafka_server_kafkaserver_brokerstate") == 3
+    assert page("kafka_controller_kafkacontroller_activecontrollercount") == 1
+    assert page("kafka_controller_kafkacontroller_offlinepartitionscount") == 0
+    assert page("kafka_controller_kafkacontroller_globalpartitioncount") == 3
+    assert page("kafka_server_metadataloader_currentcontrollerid") == 1
+    assert page("kafka_server_sessionexpirelistener_sessionstate", state="CONNECTED") == 1
+    assert page("samsa_all_answered") == 1
+    assert 0 < page("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent") <= 1
+    assert 0 < page("process_cpu_seconds_total") and 2 ** 20 < page("process_resident_memory_bytes")
+    assert page.sum("samsa_core_cpu_seconds_total") <= page("process_cpu_seconds_total")
+    assert 0 < page("process_open_fds") <= page("process_max_fds")
+
+
+def before_zookeeper(cluster, broker, port):
+    """It waits for ZooKeeper: alive, neither started nor ready, and it says so."""
+    broker.launch()
+    wait_for("the metrics port is open", lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+    statuses, said = health(port)
+    assert statuses == {"healthz": 200, "readyz": 503, "startupz": 503}, (statuses, said)
+    assert "starting" in said["readyz"] and "0%" in said["startupz"], said
+    page = Page(port)
+    assert page("kafka_server_kafkaserver_brokerstate") == 1 and page("samsa_all_answered") == 1
+    assert "kafka_server_replicamanager_partitioncount" not in page.described
+    cluster.zk.start()
+    broker.wait_serving()
+    wait_for("it is ready", lambda: health(port)[0] == {"healthz": 200, "readyz": 200, "startupz": 200})
+
+
+def fill(env, broker):
+    words = env.path("words")
+    with open(words, "w") as f:
+        f.write("\n".join(LINES) + "\n")
+    broker.kcat("-P", "-t", "counted", "-p", 1, stdin=words)
+    broker.kcat("-C", "-t", "counted", "-p", 1, "-e", "-q")
+    with open(words, "w") as f:
+        f.write(BIG + "\n")
+    broker.kcat("-P", "-t", "counted", "-p", 0, "-X", "retries=0", stdin=words, status=1)
+
+
+def counts(env, broker, port):
+    broker.create_topic("counted", 3, max_message_bytes=50000, compression_type="producer")
+    wait_for("the topic is there", lambda: (TOPICS.format("messagesin"), ("topic", "counted")) in Page(port).samples)
+    before = Page(port)
+    fill(env, broker)
+    page = Page(port)
+    check_counts(before, page, broker)
+    check_requests(before, page)
+    check_broker(page)
+
+
+def many_at_once(port):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        for page in pool.map(lambda _: Page(port), range(64)):
+            assert page("samsa_all_answered") == 1
+
+
+def another_session(broker, port):
+    """Who has lost its session is not registered; it becomes so again by itself."""
+    broker.expire_session()
+    wait_for("the session is counted as expired", lambda: Page(port)("kafka_server_sessionexpirelistener_zookeeperexpires_total") == 1)
+    wait_for("it is ready again", lambda: health(port)[0]["readyz"] == 200)
+
+
+def port_taken(cluster, port):
+    other = cluster.broker(2, metrics_port=port).launch()
+    assert other.process.wait() == 1
+    assert f"metrics.port={port} cannot be listened on: Address already in use" in other.text()
 
 
 def test(env):
     port = env.ports.take()
-    with Cluster(env) as cluster:
-        broker = cluster.broker(metrics_port=port).start()
-        broker.create_topic("counted")
-        words = env.path("words")
-        with open(words, "w") as f:
-            f.write("one\ntwo\nthree\n")
-        broker.kcat("-P", "-t", "counted", "-p", 0, stdin=words)
-        for path in ("/healthz", "/readyz", "/startupz"):
-            status, said = ask(port, path)
-            assert status == 200, f"{path}: {status} {said}"
-        status, said = ask(port, "/metrics")
-        assert status == 200
-        samples = [line for line in said.splitlines() if line and not line.startswith("#")]
-        assert samples and all(len(line.rsplit(" ", 1)) == 2 and float(line.rsplit(" ", 1)[1]) is not None for line in samples)
-        assert ask(port, "/nothing")[0] == 404
+    with Cluster(env, own_zk=True) as cluster:
+        cluster.zk.stop()
+        broker = cluster.broker(metrics_port=port)
+        before_zookeeper(cluster, broker, port)
+        counts(env, broker, port)
+        many_at_once(port)
+        assert ask(port, "/nothing")[0] == 404 and ask(port, "/")[0] == 404
+        assert ask(port, "/metrics", "POST")[0] == 405
+        another_session(broker, port)
+        port_taken(cluster, port)
         broker.stop()
         del broker.config["metrics.port"]
         broker.start()

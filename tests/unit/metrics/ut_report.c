@@ -95,6 +95,7 @@ static void quantiles_forget(void)
 		page_free(&p);
 	}
 	make(r, &p, NULL, 0, 3 * (int64_t)REPORT_WINDOW_MS);
+	page_free(&p);
 	make(r, &p, NULL, 0, 4 * (int64_t)REPORT_WINDOW_MS);
 	has(&p, "kafka_network_requestmetrics_totaltimems{request=\"Fetch\",quantile=\"0.50\"} NaN");
 	page_free(&p);

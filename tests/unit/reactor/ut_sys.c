@@ -320,7 +320,13 @@ static void cpus_and_names(void)
 	sys_boot_id(boot);
 	sys_boot_id(again);
 	CU_ASSERT_STRING_EQUAL(boot, again);
-	CU_ASSERT_TRUE(sys_rss_bytes() > 100000);
+	struct sys_process p;
+	sys_process(&p);
+	CU_ASSERT_TRUE(p.resident_bytes > 100000 && p.virtual_bytes >= p.resident_bytes);
+	CU_ASSERT_TRUE(p.fds >= 3 && p.fds <= p.fds_max);
+	int64_t thread_ns = sys_thread_cpu_ns();
+	sys_process(&p);
+	CU_ASSERT_TRUE(thread_ns > 0 && thread_ns <= p.cpu_ns);
 	sys_random(a, sizeof a);
 	sys_random(b, sizeof b);
 	CU_ASSERT_NOT_EQUAL(memcmp(a, b, sizeof a), 0);

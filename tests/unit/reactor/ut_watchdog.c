@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STUCK_MS = 60, TEXT_BYTES = 65536 };
+enum { STUCK_MS = 60, PATIENCE_MS = 10 * 1000, TEXT_BYTES = 65536 };
 
 static char text[TEXT_BYTES];
 static int pipe_ends[2];
@@ -62,7 +62,11 @@ static void the_stuck_one_is_told_of_once(void)
 	reactor_post_foreign(both[1], &stuck);
 	read_until("\tat ");
 	usleep(STUCK_MS * 3 * 1000);
+	CU_ASSERT_EQUAL(watchdog_stuck(d), 1);
 	atomic_store(&released, true);
+	for (int i = 0; i < PATIENCE_MS && watchdog_stuck(d) > 0; i++)
+		usleep(1000);
+	CU_ASSERT_EQUAL(watchdog_stuck(d), 0);
 	watchdog_stop(d);
 	reactor_stop(both[0]);
 	reactor_stop(both[1]);

@@ -1,0 +1,307 @@
+/* broker_metrics.c - see broker_metrics.h. In the order of metric.tbl. */
+#include "broker/broker_metrics.h"
+
+#include "broker/base/must.h"
+#include "broker/broker_priv.h"
+#include "broker/metrics/report.h"
+
+#include <stdio.h>
+
+#define BROKER_METRICS_MAGIC 0xb7e7a1c5u
+
+enum { NUMBER_BYTES = 16 };
+
+/* CPU time of all data cores at a moment. */
+struct moment {
+	int64_t at_ns, cpu_ns;
+};
+
+struct broker_metrics {
+	unsigned magic;
+	const struct broker *b;
+	int64_t started_ms; /* wall clock */
+	struct report *report;
+	struct moment older, newer;
+};
+
+struct broker_metrics *broker_metrics_new(const struct broker *b)
+{
+	struct broker_metrics *m;
+	ALLOC_OBJ(m, BROKER_METRICS_MAGIC);
+	m->b = b;
+	m->started_ms = sys_wall_ms();
+	m->older.at_ns = m->newer.at_ns = sys_mono_ns();
+	m->report = report_new(b->metrics, m->newer.at_ns / 1000000);
+	return m;
+}
+
+void broker_metrics_free(struct broker_metrics *m)
+{
+	CHECK_OBJ_NOTNULL(m, BROKER_METRICS_MAGIC);
+	report_free(m->report);
+	FREE_OBJ(m);
+}
+
+static void put(struct page *p, enum metric metric, uint64_t value)
+{
+	page_head(p, metric);
+	page_whole(p, metric, NO_LABELS, value);
+}
+
+static void put_real(struct page *p, enum metric metric, double value)
+{
+	page_head(p, metric);
+	page_real(p, metric, NO_LABELS, value);
+}
+
+struct number {
+	char text[NUMBER_BYTES];
+};
+
+static struct number number(int n)
+{
+	struct number out;
+	snprintf(out.text, sizeof out.text, "%d", n);
+	return out;
+}
+
+/* ---- what the cores count ---- */
+
+static void put_counted(struct broker_metrics *m, const struct census *c, struct page *p)
+{
+	size_t n = 0, topics = c ? (size_t)meta_topics(c->meta) : 0;
+	struct report_topic *counted = mem_alloc(topics * sizeof *counted + 1);
+	for (size_t i = 0; i < topics; i++) {
+		const struct meta_topic *t = meta_topic_at(c->meta, (int)i);
+		if (t->counts)
+			counted[n++] = (struct report_topic){ t->name, t->counts };
+	}
+	report_all(m->report, p, counted, n, sys_mono_ns() / 1000000);
+	free(counted);
+}
+
+/* ---- requests and connections ---- */
+
+static void put_sessions(const struct census *c, struct page *p)
+{
+	uint64_t sessions = 0, partitions = 0;
+	for (int i = 0; i < c->n_cores; i++) {
+		sessions += (uint64_t)c->cores[i].sessions;
+		partitions += (uint64_t)c->cores[i].session_partitions;
+	}
+	put(p, METRIC_FETCH_SESSIONS, sessions);
+	put(p, METRIC_FETCH_SESSION_PARTITIONS, partitions);
+}
+
+static uint64_t of_net(enum metric metric, const struct net_counters *n)
+{
+	switch ((int)metric) {
+	case METRIC_CONNECTIONS: return n->connections;
+	case METRIC_CONNECTIONS_MADE: return n->connections + n->closed;
+	case METRIC_CONNECTIONS_CLOSED: return n->closed;
+	case METRIC_HANDSHAKES: return n->handshakes;
+	case METRIC_HANDSHAKES_FAILED: return n->handshakes_failed;
+	case METRIC_SOCKET_BYTES_IN: return n->bytes_in;
+	case METRIC_SOCKET_BYTES_OUT: return n->bytes_out;
+	case METRIC_FRAMES: return n->frames;
+	case METRIC_CONNECTIONS_ACCEPTED: return n->accepted;
+	case METRIC_CONNECTIONS_REFUSED: return n->refused;
+	case METRIC_FRAME_BYTES: return n->frame_bytes;
+	}
+	must_not_reach("a metric of the network");
+}
+
+static void put_net(const struct census *c, struct page *p)
+{
+	for (enum metric i = METRIC_CONNECTIONS; i <= METRIC_FRAMES; i++) {
+		page_head(p, i);
+		for (int core = 0; core < c->n_cores; core++)
+			page_whole(p, i, LABELS(number(core).text), of_net(i, &c->cores[core].net));
+	}
+	for (enum metric i = METRIC_CONNECTIONS_ACCEPTED; i <= METRIC_FRAME_BYTES; i++) {
+		uint64_t all = 0;
+		for (int core = 0; core < c->n_cores; core++)
+			all += of_net(i, &c->cores[core].net);
+		put(p, i, all);
+	}
+}
+
+/* ---- cores ---- */
+
+/* Of the time since the older moment, what the data cores have not used. */
+static double idle_share(struct broker_metrics *m, const struct census *c)
+{
+	struct moment now = { .at_ns = sys_mono_ns() };
+	for (int i = 0; i < c->n_cores; i++)
+		now.cpu_ns += c->cores[i].cpu_ns;
+	double had = (double)(now.at_ns - m->older.at_ns) * c->n_cores;
+	double used = (double)(now.cpu_ns - m->older.cpu_ns);
+	if (now.at_ns - m->newer.at_ns >= IDLE_WINDOW_MS * INT64_C(1000000)) {
+		m->older = m->newer;
+		m->newer = now;
+	}
+	return had > 0 ? max_of(1 - used / had, 0.0) : 1;
+}
+
+static void put_cores(struct broker_metrics *m, const struct census *c, struct page *p)
+{
+	double idle = idle_share(m, c);
+	put_real(p, METRIC_HANDLERS_IDLE, idle);
+	put_real(p, METRIC_PROCESSORS_IDLE, idle);
+	page_head(p, METRIC_CORE_CPU);
+	page_real(p, METRIC_CORE_CPU, LABELS("control"), (double)c->control.cpu_ns / 1e9);
+	for (int i = 0; i < c->n_cores; i++)
+		page_real(p, METRIC_CORE_CPU, LABELS(number(i).text), (double)c->cores[i].cpu_ns / 1e9);
+	page_head(p, METRIC_CORE_TURNS);
+	page_whole(p, METRIC_CORE_TURNS, LABELS("control"), c->control.turns);
+	for (int i = 0; i < c->n_cores; i++)
+		page_whole(p, METRIC_CORE_TURNS, LABELS(number(i).text), c->cores[i].turns);
+}
+
+/* ---- logs and replicas ---- */
+
+static uint64_t of_partition(enum metric metric, const struct census_partition *t)
+{
+	switch ((int)metric) {
+	case METRIC_LOG_SIZE: return t->size;
+	case METRIC_LOG_START: return (uint64_t)t->start;
+	case METRIC_LOG_END: return (uint64_t)t->end;
+	case METRIC_LOG_SEGMENTS: return t->segments;
+	case METRIC_PARTITION_UNDER_REPLICATED: return t->under_replicated;
+	case METRIC_PARTITION_ISR: return (uint64_t)t->isr;
+	case METRIC_PARTITION_REPLICAS: return (uint64_t)t->replicas;
+	case METRIC_PARTITION_UNDER_MIN_ISR: return t->under_min_isr;
+	case METRIC_PARTITION_AT_MIN_ISR: return t->at_min_isr;
+	case METRIC_PARTITION_STABLE_LAG: return (uint64_t)t->stable_lag;
+	/* These are told as sums. */
+	case METRIC_PARTITIONS: return t->here;
+	case METRIC_LEADERS: return t->leader;
+	case METRIC_OFFLINE_REPLICAS: return t->failed;
+	case METRIC_UNDER_REPLICATED: return t->under_replicated;
+	case METRIC_UNDER_MIN_ISR: return t->under_min_isr;
+	case METRIC_AT_MIN_ISR: return t->at_min_isr;
+	}
+	must_not_reach("a metric of partitions");
+}
+
+static void put_each_partition(const struct census *c, struct page *p, enum metric from, enum metric to)
+{
+	for (enum metric i = from; i <= to; i++) {
+		page_head(p, i);
+		for (int k = 0; k < c->n_partitions; k++) {
+			const struct census_partition *t = &c->partitions[k];
+			if (!t->here)
+				continue;
+			page_whole(p, i, LABELS(t->topic->name, number(t->index).text), of_partition(i, t));
+		}
+	}
+}
+
+static void put_dirs(const struct census *c, struct page *p)
+{
+	uint64_t offline = 0;
+	page_head(p, METRIC_LOG_DIR_OFFLINE);
+	for (int i = 0; i < c->n_dirs; i++) {
+		page_whole(p, METRIC_LOG_DIR_OFFLINE, LABELS(c->dirs[i].path), c->dirs[i].offline);
+		offline += c->dirs[i].offline;
+	}
+	put(p, METRIC_LOG_DIRS_OFFLINE, offline);
+}
+
+static void put_partitions(const struct census *c, struct page *p)
+{
+	put_each_partition(c, p, METRIC_LOG_SIZE, METRIC_LOG_SEGMENTS);
+	put_dirs(c, p);
+	for (enum metric i = METRIC_PARTITIONS; i <= METRIC_AT_MIN_ISR; i++) {
+		uint64_t sum = 0;
+		for (int k = 0; k < c->n_partitions; k++)
+			sum += of_partition(i, &c->partitions[k]);
+		put(p, i, sum);
+	}
+	put_each_partition(c, p, METRIC_PARTITION_UNDER_REPLICATED, METRIC_PARTITION_STABLE_LAG);
+}
+
+/* ---- controller and ZooKeeper ---- */
+
+/* Only the active one knows; the others say 0, so that a sum over the cluster is right. */
+static void put_controller(const struct census *c, struct page *p)
+{
+	const struct controller_figures *f = &c->controller, none = { 0 };
+	const struct controller_figures *known = f->active ? f : &none;
+	put(p, METRIC_ACTIVE_CONTROLLER, f->active);
+	put(p, METRIC_OFFLINE_PARTITIONS, (uint64_t)known->offline_partitions);
+	put(p, METRIC_CLUSTER_TOPICS, (uint64_t)known->topics);
+	put(p, METRIC_CLUSTER_PARTITIONS, (uint64_t)known->partitions);
+	put(p, METRIC_CLUSTER_BROKERS, (uint64_t)known->brokers);
+	put(p, METRIC_TOPICS_TO_DELETE, (uint64_t)known->deleting_topics);
+	put(p, METRIC_CONTROLLER_EVENTS, (uint64_t)f->queued_events);
+	put_real(p, METRIC_CONTROLLER_ID, meta_controller(c->meta));
+	put_real(p, METRIC_CONTROLLER_EPOCH, f->epoch);
+}
+
+static void put_zookeeper(const struct census *c, struct page *p)
+{
+	page_head(p, METRIC_ZK_STATE);
+	page_whole(p, METRIC_ZK_STATE, LABELS(c->zk.state), 1);
+	put(p, METRIC_ZK_CONNECTS, c->zk.connects);
+	put(p, METRIC_ZK_DISCONNECTS, c->zk.disconnects);
+	put(p, METRIC_ZK_EXPIRES, c->zk.expires);
+	put(p, METRIC_ZK_AUTH_FAILURES, c->zk.auth_failures);
+}
+
+/* ---- the broker and its process ---- */
+
+static uint64_t kafka_state(enum broker_state state)
+{
+	static const uint64_t kafkas[] = {
+		[BROKER_NOT_RUNNING] = 0, [BROKER_STARTING] = 1, [BROKER_RECOVERY] = 2,
+		[BROKER_RUNNING] = 3,	  [BROKER_STOPPING] = 7, [BROKER_STOPPED] = 0,
+	};
+	must((size_t)state < countof(kafkas));
+	return kafkas[state];
+}
+
+static void put_broker(struct broker_metrics *m, const struct census *c, struct page *p)
+{
+	put(p, METRIC_BROKER_STATE, kafka_state(broker_state(m->b)));
+	put(p, METRIC_RECOVERY_PERCENT, (uint64_t)broker_recovery_percent(m->b));
+	if (c) {
+		const char *cluster = c->cluster_id ? c->cluster_id : "";
+		page_head(p, METRIC_BUILD_INFO);
+		page_whole(p, METRIC_BUILD_INFO,
+			   LABELS(PACKAGE_VERSION, number(c->broker_id).text, cluster), 1);
+	}
+	put(p, METRIC_ALL_ANSWERED, c != NULL);
+}
+
+static void put_process(const struct broker_metrics *m, struct page *p)
+{
+	struct sys_process process;
+	sys_process(&process);
+	put_real(p, METRIC_PROCESS_CPU, (double)process.cpu_ns / 1e9);
+	put(p, METRIC_PROCESS_RESIDENT, (uint64_t)process.resident_bytes);
+	put(p, METRIC_PROCESS_VIRTUAL, (uint64_t)process.virtual_bytes);
+	put(p, METRIC_PROCESS_FDS, (uint64_t)process.fds);
+	put(p, METRIC_PROCESS_MAX_FDS, (uint64_t)process.fds_max);
+	put_real(p, METRIC_PROCESS_START, (double)m->started_ms / 1e3);
+}
+
+void broker_metrics_page(struct broker_metrics *m, const struct census *c, struct page *p)
+{
+	CHECK_OBJ_NOTNULL(m, BROKER_METRICS_MAGIC);
+	put_counted(m, c, p);
+	if (c && c->has_rooms)
+		put_sessions(c, p);
+	if (c && c->has_net)
+		put_net(c, p);
+	if (c)
+		put_cores(m, c, p);
+	if (c && c->has_rooms)
+		put_partitions(c, p);
+	if (c && c->has_controller)
+		put_controller(c, p);
+	if (c && c->has_zk)
+		put_zookeeper(c, p);
+	put_broker(m, c, p);
+	put_process(m, p);
+}
