@@ -126,6 +126,14 @@ static const char *allowed(struct arena *a, const struct config_desc *d)
 		d->default_text ? d->default_text : "null");
 }
 
+/* The one value of a key that has only its default, for a person. */
+static const char *fixed_words(const struct config_desc *d)
+{
+	if (!d->default_text)
+		return "null";
+	return *d->default_text ? d->default_text : "an empty value";
+}
+
 /* Gives the field what `p` says, or the default when p is NULL. */
 static void assign(struct config *c, enum config_key key, const struct property *p, struct problems *problems)
 {
@@ -142,8 +150,7 @@ static void assign(struct config *c, enum config_key key, const struct property 
 	c->given[key] = (struct config_given){ p, config_value_text(c->arena, d->type, &v) };
 	if (p && !c->is_view && d->status == STATUS_FIXED && d->default_text != c->given[key].text &&
 		(!d->default_text || strcmp(d->default_text, c->given[key].text) != 0))
-		value_error(c, key, problems, "only %s is possible: %s",
-			d->default_text ? d->default_text : "null", d->meaning);
+		value_error(c, key, problems, "only %s is possible: %s", fixed_words(d), d->meaning);
 }
 
 /* ---- what was set ---- */

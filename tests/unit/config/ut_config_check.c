@@ -78,7 +78,7 @@ static const struct {
 	{ "early.start.listeners=PLAINTEXT, Q", "early.start.listeners contains listener Q" },
 	/* only the default */
 	{ "process.roles=broker",
-		"process.roles=broker: only  is possible: Samsa is a ZooKeeper-mode broker" },
+		"process.roles=broker: only an empty value is possible: Samsa is a ZooKeeper-mode broker" },
 	{ "controller.listener.names=C", "only null is possible" },
 	{ "zookeeper.metadata.migration.enable=true", "only false is possible: the migration to KRaft" },
 	{ "zookeeper.metadata.migration.enable= FALSE", NULL },
