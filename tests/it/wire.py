@@ -44,11 +44,15 @@ class Connection:
     def __exit__(self, *_):
         self.socket.close()
 
-    def send(self, api, version, body=b"", client="wire"):
-        """Sends a request with header version 1; its correlation id."""
+    def frame(self, api, version, body=b"", client="wire"):
+        """A request with header version 1, not yet sent; self.correlation is its id."""
         self.correlation += 1
         frame = struct.pack(">hhi", api, version, self.correlation) + string(client) + body
-        self.raw(struct.pack(">i", len(frame)) + frame)
+        return struct.pack(">i", len(frame)) + frame
+
+    def send(self, api, version, body=b"", client="wire"):
+        """Sends such a request; its correlation id."""
+        self.raw(self.frame(api, version, body, client))
         return self.correlation
 
     def raw(self, data):
