@@ -100,6 +100,36 @@ static void brokers_are_replaced_whole(void)
 	meta_put(less);
 }
 
+static void no_drop(struct hold *h)
+{
+	CU_ASSERT_PTR_NOT_NULL(h);
+}
+
+/* A topic is counted from its first settings on, by the same counters whatever else changes. */
+static void counters_come_with_settings_and_stay(void)
+{
+	enum { CORES = 2 };
+	struct topic_settings first = { .hold = { .count = 1, .drop = no_drop } }, second = first;
+	struct metadata *empty = meta_empty(), *one = with_partition(empty, "t", 7, 0, 1);
+	CU_ASSERT_PTR_NULL(meta_topic(one, slice_str("t"))->counts);
+	struct meta_edit *e = meta_edit_begin(one);
+	meta_edit_settings(e, slice_str("t"), &first, CORES);
+	struct metadata *two = meta_edit_finish(e);
+	struct topic_counts *counts = meta_topic(two, slice_str("t"))->counts;
+	CU_ASSERT_EQUAL_FATAL(counts->cores, CORES);
+	e = meta_edit_begin(two);
+	meta_edit_settings(e, slice_str("t"), &second, CORES);
+	struct metadata *three = meta_edit_finish(e), *four = with_partition(three, "t", 7, 1, 2);
+	CU_ASSERT_PTR_EQUAL(meta_topic(four, slice_str("t"))->settings, &second);
+	meta_put(empty);
+	meta_put(one);
+	meta_put(two);
+	meta_put(three);
+	CU_ASSERT_PTR_EQUAL(meta_topic(four, slice_str("t"))->counts, counts);
+	CU_ASSERT_EQUAL(topic_counts_sum(counts, METRIC_BYTES_IN), 0);
+	meta_put(four);
+}
+
 static void neighbours_are_different_cores(void)
 {
 	for (int cores = 1; cores <= 8; cores++) {
@@ -113,7 +143,7 @@ static void neighbours_are_different_cores(void)
 static const struct ut_case cases[] = {
 	UT(finds_topics_by_name_and_id), UT(an_edit_leaves_the_one_before_alone),
 	UT(a_topic_goes_with_its_last_partition), UT(brokers_are_replaced_whole),
-	UT(neighbours_are_different_cores),
+	UT(counters_come_with_settings_and_stay), UT(neighbours_are_different_cores),
 };
 
 int main(void)
