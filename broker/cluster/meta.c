@@ -131,9 +131,10 @@ static struct meta_topic *topic_copy(const struct meta_topic *from)
 	t->n_partitions = from->n_partitions;
 	t->partitions = mem_zalloc((size_t)t->n_partitions * sizeof *t->partitions);
 	for (int i = 0; i < t->n_partitions; i++) {
-		bool known = from->partitions[i].known;
-		t->partitions[i] = partition_copy(&from->partitions[i]);
-		t->partitions[i].known = known;
+		if (from->partitions[i].known)
+			t->partitions[i] = partition_copy(&from->partitions[i]);
+		else
+			t->partitions[i] = (struct meta_partition){ .leader = META_NO_LEADER };
 	}
 	return t;
 }
