@@ -50,22 +50,18 @@ static void publish(void *arg, int core, struct metadata *meta)
 	reactor_post(b->control, b->reactors[core], &p->msg);
 }
 
-/* A controller of this build reaches only itself: another broker's replicas wait until it does. */
-static int unreachable(struct broker *b, int32_t broker)
+/* A controller of this build reaches only its own broker. */
+static bool reaches(void *arg, int32_t broker)
 {
-	if (log_limited(&b->unreachable_said, sys_mono_ns() / 1000000, UNREACHABLE_SAY_MS))
-		log_error("kafka.controller.ControllerChannelManager", "Broker %d is registered, but this "
-			  "controller serves clusters of one broker only: it is not told what it leads.",
-			  broker);
-	return -EHOSTUNREACH;
+	const struct broker *b = arg;
+	return broker == b->id;
 }
 
 static int to_leader_and_isr(void *arg, int32_t broker, const struct leader_and_isr_request *req,
 			     struct leader_and_isr_response *resp, struct arena *arena)
 {
 	struct broker *b = arg;
-	if (broker != b->id)
-		return unreachable(b, broker);
+	must(broker == b->id);
 	manager_leader_and_isr(b->manager, req, resp, arena);
 	return 0;
 }
@@ -73,8 +69,7 @@ static int to_leader_and_isr(void *arg, int32_t broker, const struct leader_and_
 static int to_update_metadata(void *arg, int32_t broker, const struct update_metadata_request *req)
 {
 	struct broker *b = arg;
-	if (broker != b->id)
-		return unreachable(b, broker);
+	must(broker == b->id);
 	enum kerr error = manager_update_metadata(b->manager, req);
 	if (error)
 		log_warn(LOGGER, "UpdateMetadata of this broker's own controller was refused: %s.",
@@ -86,8 +81,7 @@ static int to_stop_replica(void *arg, int32_t broker, const struct stop_replica_
 			   struct stop_replica_response *resp, struct arena *arena)
 {
 	struct broker *b = arg;
-	if (broker != b->id)
-		return unreachable(b, broker);
+	must(broker == b->id);
 	manager_stop_replica(b->manager, req, resp, arena);
 	return 0;
 }
@@ -206,7 +200,7 @@ static bool up_registration(struct broker *b)
 
 static bool up_controller(struct broker *b)
 {
-	struct controller_ports ports = { b, to_leader_and_isr, to_update_metadata, to_stop_replica,
+	struct controller_ports ports = { b, reaches, to_leader_and_isr, to_update_metadata, to_stop_replica,
 					  to_register };
 	b->controller = controller_new(b->control, b->zkc, b->config, b->id, &ports);
 	b->producer_ids = producer_ids_new(b->control, b->zkc, b->id);

@@ -13,7 +13,6 @@
 enum {
 	HELPERS = 4,                     /* threads for what blocks: fsync, cold reads, recovery */
 	NET_FINISH_MS = 10 * 1000,       /* how long connections may finish what they have begun */
-	UNREACHABLE_SAY_MS = 60 * 1000,
 };
 
 struct broker {
@@ -48,7 +47,6 @@ struct broker {
 	bool net_up, manager_up, controller_up;
 	struct msg net_closed;
 	struct fiber_event net_is_closed;
-	struct log_limit unreachable_said;
 
 	char why[1024];
 	int error, status;

@@ -376,29 +376,88 @@ enum zk_err zkc_make_path(struct zkc *z, const char *path)
 	return err == ZK_NODEEXISTS ? ZK_OK : err;
 }
 
-static enum zk_err delete_node(struct zkc *z, const char *path, const char *guard, int32_t guard_version)
+/* ---- trees ---- */
+
+enum { TREE_DEPTH_MAX = 16 };
+
+/* Nodes of the same depth. */
+struct level {
+	char **paths;
+	struct zk_req *reqs;
+	size_t n;
+};
+
+static void level_free(struct level *l)
 {
-	struct zk_req req;
-	zk_req_write(&req, zk_op_delete(path, ZK_ANY_VERSION));
-	if (guard)
-		zk_req_guard(&req, guard, guard_version);
-	enum zk_err err = zkc_call(z, &req);
-	zk_req_fini(&req);
-	return err == ZK_NONODE ? ZK_OK : err;
+	for (size_t i = 0; i < l->n; i++)
+		free(l->paths[i]);
+	free(l->paths);
+	free(l->reqs);
+}
+
+/* Sends one request for each node, all at once; the first error that is not NONODE. The answers are the
+ * caller's. */
+static enum zk_err call_level(struct zkc *z, struct level *l)
+{
+	enum zk_err err = ZK_OK;
+	zkc_call_all(z, l->reqs, l->n);
+	for (size_t i = 0; i < l->n; i++)
+		if (err == ZK_OK && l->reqs[i].err != ZK_NONODE)
+			err = l->reqs[i].err;
+	return err;
+}
+
+static void fini_level(struct level *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		zk_req_fini(&l->reqs[i]);
+}
+
+/* What lies one deeper. */
+static enum zk_err read_level(struct zkc *z, struct level *l, struct level *below)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < l->n; i++)
+		zk_req_children(&l->reqs[i], l->paths[i], false);
+	enum zk_err err = call_level(z, l);
+	for (size_t i = 0; err == ZK_OK && i < l->n; i++)
+		n += l->reqs[i].n_children;
+	*below = (struct level){ mem_zalloc((n + 1) * sizeof *below->paths),
+				 mem_zalloc((n + 1) * sizeof *below->reqs), 0 };
+	for (size_t i = 0; err == ZK_OK && i < l->n; i++)
+		for (unsigned k = 0; k < l->reqs[i].n_children; k++)
+			below->paths[below->n++] = mem_printf("%s/%s", l->paths[i], l->reqs[i].children[k]);
+	fini_level(l);
+	return err;
+}
+
+static enum zk_err delete_level(struct zkc *z, struct level *l, const char *guard, int32_t guard_version)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		zk_req_write(&l->reqs[i], zk_op_delete(l->paths[i], ZK_ANY_VERSION));
+		if (guard)
+			zk_req_guard(&l->reqs[i], guard, guard_version);
+	}
+	enum zk_err err = call_level(z, l);
+	fini_level(l);
+	return err;
 }
 
 enum zk_err zkc_delete_tree(struct zkc *z, const char *path, const char *guard, int32_t guard_version)
 {
-	struct zk_req req;
-	zk_req_children(&req, path, false);
-	enum zk_err err = zkc_call(z, &req);
-	for (unsigned i = 0; err == ZK_OK && i < req.n_children; i++) {
-		char *child = mem_printf("%s/%s", path, req.children[i]);
-		err = zkc_delete_tree(z, child, guard, guard_version);
-		free(child);
+	struct level levels[TREE_DEPTH_MAX];
+	enum zk_err err = ZK_OK;
+	int depth = 0;
+	levels[0] = (struct level){ mem_zalloc(sizeof(char *)), mem_zalloc(sizeof(struct zk_req)), 1 };
+	levels[0].paths[0] = mem_strdup(path);
+	while (err == ZK_OK && levels[depth].n > 0 && depth + 1 < TREE_DEPTH_MAX) {
+		err = read_level(z, &levels[depth], &levels[depth + 1]);
+		depth++;
 	}
-	zk_req_fini(&req);
-	if (err == ZK_NONODE)
-		return ZK_OK;
-	return err == ZK_OK ? delete_node(z, path, guard, guard_version) : err;
+	for (int i = depth; i >= 0; i--) {
+		if (err == ZK_OK)
+			err = delete_level(z, &levels[i], guard, guard_version);
+		level_free(&levels[i]);
+	}
+	return err;
 }

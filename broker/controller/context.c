@@ -51,10 +51,15 @@ struct ctl_broker *ctl_broker(const struct ctl_context *ctx, int32_t id)
 	return b;
 }
 
+bool ctl_is_registered(const struct ctl_context *ctx, int32_t broker)
+{
+	return ctl_broker(ctx, broker) != NULL;
+}
+
 bool ctl_is_live(const struct ctl_context *ctx, int32_t broker)
 {
 	const struct ctl_broker *b = ctl_broker(ctx, broker);
-	return b && !b->shutting_down;
+	return b && b->reached && !b->shutting_down;
 }
 
 struct ctl_broker *ctl_broker_add(struct ctl_context *ctx, int32_t id, int64_t epoch, struct arena *arena,

@@ -77,8 +77,8 @@ struct ctl_topic {
 	unsigned magic;
 	UT_hash_handle hh;
 	char *name;
-	bool has_id;
-	struct uuid id;
+	struct uuid id;            /* zero until it has one */
+	bool id_is_written;        /* its znode has it */
 	bool deleting;             /* queued in /admin/delete_topics */
 	bool deletion_begun;       /* brokers have been told that it goes */
 	int n_partitions;          /* slots; a slot may be NULL */
@@ -92,6 +92,7 @@ struct ctl_broker {
 	int32_t id;
 	int64_t epoch;             /* czxid of its znode */
 	bool shutting_down;
+	bool reached;              /* this controller can tell it what it leads */
 	struct arena arena;        /* of info */
 	struct znode_broker info;
 	struct sender *sender;
@@ -104,7 +105,9 @@ struct ctl_context {
 	struct ctl_broker *brokers;
 };
 
-/* Live and not shutting down. */
+/* Registered, and so the leader of what it leads. */
+bool ctl_is_registered(const struct ctl_context *ctx, int32_t broker);
+/* Registered, within reach and not shutting down: may be made a leader. */
 bool ctl_is_live(const struct ctl_context *ctx, int32_t broker);
 struct ctl_broker *ctl_broker(const struct ctl_context *ctx, int32_t id);
 /* Takes over `arena` and what `info` points to in it. */

@@ -30,7 +30,7 @@ struct ctl_event *ctl_event_new(const char *name, void (*run)(struct controller 
 static void event_free(struct ctl_event *e)
 {
 	free(e->topic);
-	free(e->partitions);
+	arena_free(&e->arena);
 	free(e);
 }
 
@@ -192,7 +192,15 @@ static struct ctl_broker *add_broker(struct controller *c, int32_t id)
 	if (read_broker(c, id, &arena, &info, &epoch)) {
 		struct znode_path path = znode_broker_path(id);
 		b = ctl_broker_add(&c->ctx, id, epoch, &arena, &info);
-		b->sender = sender_start(c, id, epoch);
+		b->reached = c->ports.reaches(c->ports.arg, id);
+		if (b->reached)
+			b->sender = sender_start(c, id, epoch);
+		else
+			log_error(CTL_LOGGER, "[Controller id=%d] Broker %d is registered, but this build's "
+				  "controller "
+				  "serves clusters of one broker: broker %d keeps what it leads, is told "
+				  "nothing, and gets no "
+				  "replicas.", c->broker_id, id, id);
 		struct ctl_watch *w = ctl_watch_new(c, path.s, false, "BrokerModifications", broker_changed);
 		w->broker = id;
 		b->watch = w;
@@ -203,21 +211,20 @@ static struct ctl_broker *add_broker(struct controller *c, int32_t id)
 
 static void remove_broker(struct controller *c, struct ctl_broker *b)
 {
-	sender_stop(b->sender);
+	if (b->sender)
+		sender_stop(b->sender);
 	b->sender = NULL;
 	ctl_watch_free(c, b->watch);
 	b->watch = NULL;
 	ctl_broker_remove(&c->ctx, b);
 }
 
-/* Partitions with a replica on the broker. */
-static struct ctl_partitions partitions_on(struct controller *c, int32_t broker, bool only_led)
+struct ctl_partitions ctl_partitions_on(struct controller *c, int32_t broker)
 {
 	struct ctl_partitions ps = { 0 };
 	ctl_each_topic(t, &c->ctx)
 		ctl_each_partition(p, t)
-			if (only_led ? p->has_leadership && p->lead.leader == broker : ctl_replica(p,
-				broker) != NULL)
+			if (ctl_replica(p, broker))
 				ctl_partitions_add(&ps, p);
 	return ps;
 }
@@ -233,11 +240,12 @@ static void push_everything(struct controller *c)
 
 static void broker_came(struct controller *c, int32_t id)
 {
-	if (!add_broker(c, id))
+	const struct ctl_broker *b = add_broker(c, id);
+	if (!b || !b->reached)
 		return;
 	log_info(CTL_LOGGER, "[Controller id=%d] New broker startup callback for %d", c->broker_id, id);
 	push_everything(c);
-	struct ctl_partitions ps = partitions_on(c, id, false);
+	struct ctl_partitions ps = ctl_partitions_on(c, id);
 	struct ctl_partitions staying = { 0 };
 	for (int i = 0; i < ps.n; i++)
 		if (!ps.v[i]->topic->deleting)
@@ -249,32 +257,37 @@ static void broker_came(struct controller *c, int32_t id)
 	ctl_resume_deletions(c);
 }
 
+void ctl_replicas_went(struct controller *c, int32_t broker, const struct ctl_partitions *with)
+{
+	struct ctl_partitions staying = { 0 }, lost = { 0 };
+	for (int i = 0; i < with->n; i++) {
+		struct ctl_partition *p = with->v[i];
+		struct ctl_replica *r = ctl_replica(p, broker);
+		if (p->topic->deleting) {
+			if (r->state == REPLICA_DELETION_STARTED || r->state == REPLICA_OFFLINE)
+				r->state = REPLICA_DELETION_INELIGIBLE;
+			continue;
+		}
+		ctl_partitions_add(&staying, p);
+		if (p->has_leadership && p->lead.leader == broker)
+			ctl_partitions_add(&lost, p);
+	}
+	ctl_partitions_set(c, &lost, PARTITION_OFFLINE);
+	ctl_partitions_online(c, &lost, ELECT_OFFLINE);
+	ctl_replicas_to(c, &staying, broker, REPLICA_OFFLINE);
+	ctl_partitions_free(&staying);
+	ctl_partitions_free(&lost);
+}
+
 static void broker_went(struct controller *c, struct ctl_broker *b)
 {
 	int32_t id = b->id;
 	log_info(CTL_LOGGER, "[Controller id=%d] Broker failure callback for %d", c->broker_id, id);
 	remove_broker(c, b);
-	struct ctl_partitions led = partitions_on(c, id, true), with = partitions_on(c, id, false);
-	struct ctl_partitions going = { 0 }, staying = { 0 }, lost = { 0 };
-	for (int i = 0; i < with.n; i++)
-		ctl_partitions_add(with.v[i]->topic->deleting ? &going : &staying, with.v[i]);
-	for (int i = 0; i < led.n; i++)
-		if (!led.v[i]->topic->deleting)
-			ctl_partitions_add(&lost, led.v[i]);
-	ctl_partitions_set(c, &lost, PARTITION_OFFLINE);
-	ctl_partitions_online(c, &lost, ELECT_OFFLINE);
-	ctl_replicas_to(c, &staying, id, REPLICA_OFFLINE);
-	for (int i = 0; i < going.n; i++) {
-		struct ctl_replica *r = ctl_replica(going.v[i], id);
-		if (r->state == REPLICA_DELETION_STARTED || r->state == REPLICA_OFFLINE)
-			r->state = REPLICA_DELETION_INELIGIBLE;
-	}
+	struct ctl_partitions with = ctl_partitions_on(c, id);
+	ctl_replicas_went(c, id, &with);
 	push_brokers(c);
-	ctl_partitions_free(&led);
 	ctl_partitions_free(&with);
-	ctl_partitions_free(&going);
-	ctl_partitions_free(&staying);
-	ctl_partitions_free(&lost);
 }
 
 static bool parse_id(const char *name, int32_t *id)
@@ -405,6 +418,10 @@ static void make_watches(struct controller *c)
 					   ctl_deletions_changed);
 	c->watch_preferred = ctl_watch_new(c, znode_path(ZNODE_PREFERRED_ELECTION), false,
 					   "ReplicaLeaderElection", ctl_preferred_changed);
+	c->watch_reassign = ctl_watch_new(c, znode_path(ZNODE_REASSIGN), false, "ZkPartitionReassignment",
+					  ctl_reassign_changed);
+	c->watch_log_dirs = ctl_watch_new(c, znode_path(ZNODE_LOG_DIR_EVENTS), true,
+					  "LogDirEventNotification", ctl_log_dirs_changed);
 }
 
 /* The states that partitions and replicas start in, from what the znodes say. */
@@ -415,7 +432,7 @@ static void start_state_machines(struct controller *c)
 	push_flush(c);
 	ctl_each_topic(t, &c->ctx)
 		ctl_each_partition(p, t) {
-			bool led = p->has_leadership && ctl_is_live(&c->ctx, p->lead.leader);
+			bool led = p->has_leadership && ctl_is_registered(&c->ctx, p->lead.leader);
 			p->state = !p->has_leadership ? PARTITION_NEW : led ? PARTITION_ONLINE
 				: PARTITION_OFFLINE;
 			for (int i = 0; i < p->n_replicas; i++) {
@@ -452,6 +469,8 @@ static bool failover(struct controller *c)
 	start_state_machines(c);
 	ctl_enqueue(c, ctl_event_new("TopicDeletion", ctl_deletions_changed));
 	ctl_enqueue(c, ctl_event_new("ReplicaLeaderElection", ctl_preferred_changed));
+	ctl_enqueue(c, ctl_event_new("ZkPartitionReassignment", ctl_reassign_changed));
+	ctl_enqueue(c, ctl_event_new("LogDirEventNotification", ctl_log_dirs_changed));
 	return true;
 }
 
@@ -466,7 +485,10 @@ void ctl_resign(struct controller *c)
 	ctl_watch_free(c, c->watch_topics);
 	ctl_watch_free(c, c->watch_deletions);
 	ctl_watch_free(c, c->watch_preferred);
+	ctl_watch_free(c, c->watch_reassign);
+	ctl_watch_free(c, c->watch_log_dirs);
 	c->watch_brokers = c->watch_topics = c->watch_deletions = c->watch_preferred = NULL;
+	c->watch_reassign = c->watch_log_dirs = NULL;
 }
 
 /* ---- election ---- */

@@ -32,6 +32,9 @@ struct arena;
  * is tried again. Responses lie in the arena. */
 struct controller_ports {
 	void *arg;
+	/* Whether this broker can be told anything. One that cannot keeps what it leads and is given nothing.
+	 * */
+	bool (*reaches)(void *arg, int32_t broker);
 	int (*leader_and_isr)(void *arg, int32_t broker, const struct leader_and_isr_request *req,
 			      struct leader_and_isr_response *resp, struct arena *arena);
 	int (*update_metadata)(void *arg, int32_t broker, const struct update_metadata_request *req);

@@ -5,6 +5,8 @@
  *	topics_sm.c      topics that come, grow and go (watches on /brokers/topics and /admin/delete_topics)
  *	partition_sm.c   the partition state machine, and its writes to the state znodes
  *	replica_sm.c     the replica state machine
+ *	failed_dirs.c    log directories that fail under a living broker
+ *	legacy.c         elections and reassignments asked for by znode
  *	push.c           requests to brokers, gathered over one event, and a sender for each broker
  */
 #ifndef SAMSA_CONTROLLER_CONTROLLER_PRIV_H
@@ -27,16 +29,23 @@ enum {
 	CTL_ELECT_AGAIN_MS = 1000,    /* after an error that no watch will tell the end of */
 };
 
+/* What a broker has said about one of its replicas. */
+struct ctl_answer {
+	const char *topic;
+	int32_t partition;
+	bool failed;
+};
+
 /* Something to be decided. Runs in the event fiber; freed after. */
 struct ctl_event {
 	struct list link;
 	const char *name;
 	void (*run)(struct controller *c, struct ctl_event *e);
 	int32_t broker;
-	char *topic;        /* freed with the event */
-	int n_partitions;
-	int32_t *partitions; /* likewise */
-	bool failed;
+	char *topic;         /* freed with the event */
+	struct arena arena;  /* of the answers */
+	int n_answers;
+	struct ctl_answer *answers;
 };
 
 /* A watch that turns into an event. */
@@ -71,11 +80,17 @@ struct controller {
 	struct fiber_event first_election, stopped;
 	struct zkc_listener session;
 	struct ctl_watch *watch_controller;
-	struct ctl_watch *watch_brokers, *watch_topics, *watch_deletions, *watch_preferred;
-	bool preferred_due;
+	struct ctl_watch *watch_brokers, *watch_topics, *watch_deletions, *watch_preferred, *watch_reassign;
+	struct ctl_watch *watch_log_dirs;
 
 	/* What this event has gathered for the brokers (push.c). */
 	struct push *push;
+};
+
+/* Some partitions, to be freed with ctl_partitions_free(). */
+struct ctl_partitions {
+	struct ctl_partition **v;
+	int n, room;
 };
 
 /* ---- controller.c ---- */
@@ -93,6 +108,20 @@ void ctl_fenced(struct controller *c);
 /* As many, pipelined; each req->err tells. False when one was fenced. */
 bool ctl_write_all(struct controller *c, struct zk_req *reqs, size_t n);
 void ctl_resign(struct controller *c);
+/* Those with a replica on the broker; to be freed. */
+struct ctl_partitions ctl_partitions_on(struct controller *c, int32_t broker);
+/* Replicas that can be used no more, for their broker or its disk has gone: what they led is led by others
+ * that can, they leave the in-sync replicas, and a deletion waits for them. */
+void ctl_replicas_went(struct controller *c, int32_t broker, const struct ctl_partitions *with);
+
+/* ---- failed_dirs.c ---- */
+void ctl_log_dirs_changed(struct controller *c, struct ctl_event *e);
+/* A broker's answer to LeaderAndIsr: the disks of these replicas have failed. */
+void ctl_replicas_failed(struct controller *c, struct ctl_event *e);
+
+/* ---- legacy.c ---- */
+void ctl_preferred_changed(struct controller *c, struct ctl_event *e);
+void ctl_reassign_changed(struct controller *c, struct ctl_event *e);
 
 /* ---- topics_sm.c ---- */
 /* At failover: all topics with their assignments and states. False when ZooKeeper could not be read. */
@@ -100,18 +129,13 @@ bool ctl_load_topics(struct controller *c);
 void ctl_topics_changed(struct controller *c, struct ctl_event *e);
 void ctl_topic_changed(struct controller *c, struct ctl_event *e);
 void ctl_deletions_changed(struct controller *c, struct ctl_event *e);
-void ctl_preferred_changed(struct controller *c, struct ctl_event *e);
 /* Goes on with deletions as far as replicas allow. */
 void ctl_resume_deletions(struct controller *c);
-/* A broker's answer to StopReplica with delete. */
-void ctl_replicas_deleted(struct controller *c, struct ctl_event *e);
+/* A broker's answer to StopReplica: deletions go on. */
+void ctl_replicas_stopped(struct controller *c, struct ctl_event *e);
 void ctl_topic_forget(struct controller *c, struct ctl_topic *t);
 
 /* ---- partition_sm.c ---- */
-struct ctl_partitions {
-	struct ctl_partition **v;
-	int n, room;
-};
 void ctl_partitions_add(struct ctl_partitions *ps, struct ctl_partition *p);
 void ctl_partitions_free(struct ctl_partitions *ps);
 /* New ones are made in ZooKeeper and get their first leader; the others are elected anew by `strategy`. */
@@ -133,7 +157,7 @@ void ctl_replicas_to(struct controller *c, const struct ctl_partitions *ps, int3
 struct push *push_new(void);
 void push_free(struct push *push);
 void push_leader_and_isr(struct controller *c, int32_t broker, struct ctl_partition *p, bool is_new);
-/* To all live replicas of the partition, and its metadata to every broker. */
+/* To all replicas of the partition that are within reach, and its metadata to every broker. */
 void push_partition(struct controller *c, struct ctl_partition *p, bool is_new);
 void push_metadata(struct controller *c, struct ctl_partition *p);
 /* The list of brokers has changed, or somebody knows nothing yet: UpdateMetadata even without partitions. */

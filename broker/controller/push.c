@@ -21,21 +21,23 @@ enum {
 	EPOCH_DELETED = -2,             /* in StopReplica: likewise */
 };
 
-/* One partition for one broker. */
+/* One partition for one broker; `broker` EVERY_BROKER in the metadata. */
 struct push_row {
 	int32_t broker;
 	struct ctl_partition *p;
 	bool flag; /* is new; to be deleted */
 };
 
+enum { EVERY_BROKER = -1 };
+
+/* In the order of what was gathered until rows_sort(). */
 struct push_rows {
 	struct push_row *v;
 	int n, room;
 };
 
 struct push {
-	struct push_rows leaders, stops;
-	struct ctl_partitions metadata; /* to every broker */
+	struct push_rows leaders, stops, metadata;
 	bool brokers_changed;
 };
 
@@ -79,18 +81,12 @@ void push_free(struct push *push)
 {
 	free(push->leaders.v);
 	free(push->stops.v);
-	ctl_partitions_free(&push->metadata);
+	free(push->metadata.v);
 	free(push);
 }
 
-/* A later word about a partition replaces an earlier one, but a new replica stays new. */
 static void add_row(struct push_rows *rows, int32_t broker, struct ctl_partition *p, bool flag)
 {
-	for (int i = 0; i < rows->n; i++)
-		if (rows->v[i].broker == broker && rows->v[i].p == p) {
-			rows->v[i].flag |= flag;
-			return;
-		}
 	if (rows->n == rows->room) {
 		rows->room = rows->room ? rows->room * 2 : 16;
 		rows->v = mem_realloc(rows->v, (size_t)rows->room * sizeof *rows->v);
@@ -98,9 +94,35 @@ static void add_row(struct push_rows *rows, int32_t broker, struct ctl_partition
 	rows->v[rows->n++] = (struct push_row){ broker, p, flag };
 }
 
+static int compare_rows(const void *a, const void *b)
+{
+	const struct push_row *x = a, *y = b;
+	if (x->broker != y->broker)
+		return x->broker < y->broker ? -1 : 1;
+	if (x->p->topic != y->p->topic)
+		return strcmp(x->p->topic->name, y->p->topic->name);
+	return (x->p->index > y->p->index) - (x->p->index < y->p->index);
+}
+
+/* By broker, topic and partition, each once: what is said of a partition is what holds when the event ends,
+ * but a replica that was new, or was to be deleted, still is. */
+static void rows_sort(struct push_rows *rows)
+{
+	int kept = 0;
+	if (rows->n == 0)
+		return;
+	qsort(rows->v, (size_t)rows->n, sizeof *rows->v, compare_rows);
+	for (int i = 1; i < rows->n; i++)
+		if (compare_rows(&rows->v[kept], &rows->v[i]) == 0)
+			rows->v[kept].flag |= rows->v[i].flag;
+		else
+			rows->v[++kept] = rows->v[i];
+	rows->n = kept + 1;
+}
+
 void push_metadata(struct controller *c, struct ctl_partition *p)
 {
-	ctl_partitions_add(&c->push->metadata, p);
+	add_row(&c->push->metadata, EVERY_BROKER, p, false);
 }
 
 void push_leader_and_isr(struct controller *c, int32_t broker, struct ctl_partition *p, bool is_new)
@@ -185,28 +207,30 @@ static struct leader_and_isr_request_partition leader_row(struct arena *a, const
 	return out;
 }
 
-/* Rows of one broker, topic by topic: `next` is the first row not yet taken. */
-static int count_rows(const struct push_rows *rows, int32_t broker, const struct ctl_topic *topic)
+/* One broker's rows among sorted ones. */
+static struct push_rows rows_of(const struct push_rows *rows, int32_t broker)
 {
-	int n = 0;
-	for (int i = 0; i < rows->n; i++)
-		n += rows->v[i].broker == broker && (!topic || rows->v[i].p->topic == topic);
-	return n;
+	struct push_rows own = { .v = rows->v };
+	for (int i = 0; i < rows->n; i++) {
+		own.v += own.n == 0 && i > 0 && rows->v[i].broker == broker ? i : 0;
+		own.n += rows->v[i].broker == broker;
+	}
+	return own;
 }
 
-static bool is_first_of_topic(const struct push_rows *rows, int at)
+/* How many of the rows from `at` on are of one topic. */
+static int same_topic(const struct push_rows *rows, int at)
 {
-	for (int i = 0; i < at; i++)
-		if (rows->v[i].broker == rows->v[at].broker && rows->v[i].p->topic == rows->v[at].p->topic)
-			return false;
-	return true;
+	int n = 1;
+	while (at + n < rows->n && rows->v[at + n].p->topic == rows->v[at].p->topic)
+		n++;
+	return n;
 }
 
 static void make_leader_and_isr(struct controller *c, struct sender *s)
 {
-	const struct push_rows *rows = &c->push->leaders;
-	int n = count_rows(rows, s->broker, NULL);
-	if (n == 0)
+	struct push_rows rows = rows_of(&c->push->leaders, s->broker);
+	if (rows.n == 0)
 		return;
 	struct push_request *r = request_new(s, PUSH_LEADER_AND_ISR);
 	struct leader_and_isr_request *out = &r->leader_and_isr;
@@ -214,22 +238,17 @@ static void make_leader_and_isr(struct controller *c, struct sender *s)
 	out->controller_id = c->broker_id;
 	out->controller_epoch = c->epoch;
 	out->broker_epoch = s->broker_epoch;
-	out->topic_states = arena_array(&r->arena, (size_t)n, sizeof *out->topic_states);
-	must(out->topic_states != NULL);
-	for (int i = 0; i < rows->n; i++) {
-		const struct ctl_topic *topic = rows->v[i].p->topic;
-		if (rows->v[i].broker != s->broker || !is_first_of_topic(rows, i))
-			continue;
-		struct leader_and_isr_request_topic *t = &out->topic_states[out->n_topic_states++];
-		t->topic_name = copy_name(&r->arena, topic->name);
-		t->topic_id = topic->id;
-		t->partition_states = arena_array(&r->arena, (size_t)count_rows(rows, s->broker, topic),
-						  sizeof *t->partition_states);
-		must(t->partition_states != NULL);
-		for (int k = i; k < rows->n; k++)
-			if (rows->v[k].broker == s->broker && rows->v[k].p->topic == topic)
-				t->partition_states[t->n_partition_states++] = leader_row(&r->arena,
-					&rows->v[k]);
+	out->topic_states = arena_array(&r->arena, (size_t)rows.n, sizeof *out->topic_states);
+	struct leader_and_isr_request_partition *all = arena_array(&r->arena, (size_t)rows.n, sizeof *all);
+	must(out->topic_states && all);
+	for (int at = 0, n; at < rows.n; at += n) {
+		const struct ctl_topic *topic = rows.v[at].p->topic;
+		n = same_topic(&rows, at);
+		out->topic_states[out->n_topic_states++] = (struct leader_and_isr_request_topic){
+			.topic_name = copy_name(&r->arena, topic->name), .topic_id = topic->id,
+			.partition_states = all, .n_partition_states = n };
+		for (int i = 0; i < n; i++)
+			*all++ = leader_row(&r->arena, &rows.v[at + i]);
 	}
 }
 
@@ -271,34 +290,23 @@ static struct update_metadata_request_partition metadata_row(struct controller *
 	return out;
 }
 
-static bool seen_before(const struct ctl_partitions *ps, int at)
-{
-	for (int i = 0; i < at; i++)
-		if (ps->v[i] == ps->v[at])
-			return true;
-	return false;
-}
-
-/* One topic for each partition: neighbours of a topic share it. */
 static void fill_metadata(struct controller *c, struct arena *a, struct update_metadata_request *out)
 {
-	const struct ctl_partitions *ps = &c->push->metadata;
-	struct update_metadata_request_partition *all = arena_array(a, (size_t)ps->n, sizeof *all);
-	out->topic_states = arena_array(a, (size_t)ps->n, sizeof *out->topic_states);
+	const struct push_rows *rows = &c->push->metadata;
+	struct update_metadata_request_partition *all = arena_array(a, (size_t)rows->n, sizeof *all);
+	out->topic_states = arena_array(a, (size_t)rows->n, sizeof *out->topic_states);
 	must(all && out->topic_states);
-	const struct ctl_topic *topic = NULL;
-	for (int i = 0; i < ps->n; i++) {
-		const struct ctl_partition *p = ps->v[i];
-		if (!p->has_leadership || (i > 0 && ps->v[i - 1] == p) || (ps->n < 64 && seen_before(ps, i)))
-			continue;
-		if (p->topic != topic) {
-			out->topic_states[out->n_topic_states++] = (struct update_metadata_request_topic){
-				.topic_name = copy_name(a, p->topic->name), .topic_id = p->topic->id,
-				.partition_states = all };
-			topic = p->topic;
-		}
-		*all++ = metadata_row(c, a, p);
-		out->topic_states[out->n_topic_states - 1].n_partition_states++;
+	for (int at = 0, n; at < rows->n; at += n) {
+		const struct ctl_topic *topic = rows->v[at].p->topic;
+		struct update_metadata_request_topic t = { .topic_name = copy_name(a, topic->name),
+							   .topic_id = topic->id, .partition_states = all };
+		n = same_topic(rows, at);
+		for (int i = at; i < at + n; i++)
+			if (rows->v[i].p->has_leadership)
+				all[t.n_partition_states++] = metadata_row(c, a, rows->v[i].p);
+		all += t.n_partition_states;
+		if (t.n_partition_states > 0)
+			out->topic_states[out->n_topic_states++] = t;
 	}
 }
 
@@ -316,14 +324,14 @@ static void make_update_metadata(struct controller *c, struct sender *s)
 	out->live_brokers = arena_array(&r->arena, HASH_COUNT(c->ctx.brokers), sizeof *out->live_brokers);
 	must(out->live_brokers != NULL);
 	ctl_each_broker(b, &c->ctx)
-		out->live_brokers[out->n_live_brokers++] = broker_row(&r->arena, b);
+		if (b->sender)
+			out->live_brokers[out->n_live_brokers++] = broker_row(&r->arena, b);
 }
 
 static void make_stop_replica(struct controller *c, struct sender *s)
 {
-	const struct push_rows *rows = &c->push->stops;
-	int n = count_rows(rows, s->broker, NULL);
-	if (n == 0)
+	struct push_rows rows = rows_of(&c->push->stops, s->broker);
+	if (rows.n == 0)
 		return;
 	struct push_request *r = request_new(s, PUSH_STOP_REPLICA);
 	struct stop_replica_request *out = &r->stop_replica;
@@ -331,23 +339,28 @@ static void make_stop_replica(struct controller *c, struct sender *s)
 	out->controller_id = c->broker_id;
 	out->controller_epoch = c->epoch;
 	out->broker_epoch = s->broker_epoch;
-	out->topic_states = arena_array(&r->arena, (size_t)n, sizeof *out->topic_states);
-	struct stop_replica_request_partition *all = arena_array(&r->arena, (size_t)n, sizeof *all);
+	out->topic_states = arena_array(&r->arena, (size_t)rows.n, sizeof *out->topic_states);
+	struct stop_replica_request_partition *all = arena_array(&r->arena, (size_t)rows.n, sizeof *all);
 	must(out->topic_states && all);
-	for (int i = 0; i < rows->n; i++) {
-		const struct ctl_partition *p = rows->v[i].p;
-		if (rows->v[i].broker != s->broker)
-			continue;
-		*all = (struct stop_replica_request_partition){
-			p->index, p->topic->deletion_begun ? EPOCH_DELETED : p->lead.leader_epoch,
-				rows->v[i].flag };
+	for (int at = 0, n; at < rows.n; at += n) {
+		const struct ctl_topic *topic = rows.v[at].p->topic;
+		n = same_topic(&rows, at);
 		out->topic_states[out->n_topic_states++] = (struct stop_replica_request_topic){
-			copy_name(&r->arena, p->topic->name), all++, 1 };
+			copy_name(&r->arena, topic->name), all, n };
+		for (int i = at; i < at + n; i++) {
+			int32_t epoch = rows.v[i].p->lead.leader_epoch;
+			*all++ = (struct stop_replica_request_partition){
+				rows.v[i].p->index, topic->deletion_begun ? EPOCH_DELETED : epoch,
+				rows.v[i].flag };
+		}
 	}
 }
 
 void push_flush(struct controller *c)
 {
+	rows_sort(&c->push->leaders);
+	rows_sort(&c->push->metadata);
+	rows_sort(&c->push->stops);
 	ctl_each_broker(b, &c->ctx) {
 		if (!b->sender)
 			continue;
@@ -368,51 +381,88 @@ static void request_free(struct push_request *r)
 	free(r);
 }
 
-static struct ctl_event *answer_event(const struct sender *s, const char *name, struct slice topic,
-				      void (*run)(struct controller *c, struct ctl_event *e), int room)
+/* An event with what a broker has answered of each of `most` replicas at most. It takes the request's arena.
+ * */
+static struct ctl_event *answer_event(const struct sender *s, struct push_request *r, const char *name,
+				      void (*run)(struct controller *c, struct ctl_event *e), size_t most)
 {
 	struct ctl_event *e = ctl_event_new(name, run);
 	e->broker = s->broker;
-	e->topic = mem_printf("%.*s", SLICE_ARGS(topic));
-	e->partitions = mem_alloc((size_t)room * sizeof *e->partitions);
+	e->arena = r->arena;
+	arena_init(&r->arena, SENDER_ARENA_BYTES);
+	e->answers = arena_array(&e->arena, most, sizeof *e->answers);
+	must(e->answers != NULL);
 	return e;
 }
 
-/* Which replicas a broker has deleted, and which it could not: an event for each partition. */
-static void deleted(struct sender *s, const struct stop_replica_request *req,
-		    const struct stop_replica_response *resp)
+static void add_answer(struct ctl_event *e, struct slice topic, int32_t partition, int16_t error)
 {
-	for (int32_t i = 0; i < req->n_topic_states; i++) {
-		const struct stop_replica_request_topic *t = &req->topic_states[i];
-		if (!t->partition_states[0].delete_partition)
-			continue;
-		struct ctl_event *e = answer_event(s, "TopicDeletionStopReplicaResponseReceived",
-						   t->topic_name, ctl_replicas_deleted, 1);
-		e->partitions[e->n_partitions++] = t->partition_states[0].partition_index;
-		e->failed = resp->error_code != KERR_NONE;
-		for (int32_t k = 0; k < resp->n_partition_errors; k++)
-			if (slice_eq(resp->partition_errors[k].topic_name, t->topic_name) &&
-			    resp->partition_errors[k].partition_index == e->partitions[0])
-				e->failed |= resp->partition_errors[k].error_code != KERR_NONE;
-		ctl_enqueue(s->c, e);
-	}
+	const char *name = arena_strdup(&e->arena, topic);
+	must(name != NULL);
+	e->answers[e->n_answers++] = (struct ctl_answer){ name, partition, error != KERR_NONE };
+}
+
+/* Which replicas a broker has stopped, and which it could not: all, when it refused the request as a whole.
+ * */
+static void tell_stopped(struct sender *s, struct push_request *r, const struct stop_replica_response *resp)
+{
+	const struct stop_replica_request req = r->stop_replica;
+	size_t n = 0;
+	for (int32_t t = 0; t < req.n_topic_states; t++)
+		n += (size_t)req.topic_states[t].n_partition_states;
+	struct ctl_event *e = answer_event(s, r, "TopicDeletionStopReplicaResponseReceived",
+					   ctl_replicas_stopped,
+					   max_of(n, (size_t)resp->n_partition_errors));
+	for (int32_t t = 0; resp->error_code && t < req.n_topic_states; t++)
+		for (int32_t i = 0; i < req.topic_states[t].n_partition_states; i++)
+			add_answer(e, req.topic_states[t].topic_name,
+				   req.topic_states[t].partition_states[i].partition_index, resp->error_code);
+	for (int32_t i = 0; !resp->error_code && i < resp->n_partition_errors; i++)
+		add_answer(e, resp->partition_errors[i].topic_name, resp->partition_errors[i].partition_index,
+			   resp->partition_errors[i].error_code);
+	ctl_enqueue(s->c, e);
+}
+
+/* Which replicas a broker could not put in their place because their disk has failed. */
+static void tell_failed_dirs(struct sender *s, struct push_request *r,
+			     const struct leader_and_isr_response *resp)
+{
+	size_t n = 0;
+	for (int32_t t = 0; t < resp->n_topics; t++)
+		for (int32_t i = 0; i < resp->topics[t].n_partition_errors; i++)
+			n += resp->topics[t].partition_errors[i].error_code == KERR_KAFKA_STORAGE_ERROR;
+	if (n == 0)
+		return;
+	struct ctl_event *e = answer_event(s, r, "LeaderAndIsrResponseReceived", ctl_replicas_failed, n);
+	for (int32_t t = 0; t < resp->n_topics; t++)
+		for (int32_t i = 0; i < resp->topics[t].n_partition_errors; i++) {
+			const struct leader_and_isr_response_partition *p =
+				&resp->topics[t].partition_errors[i];
+			if (p->error_code == KERR_KAFKA_STORAGE_ERROR)
+				add_answer(e, p->topic_name, p->partition_index, p->error_code);
+		}
+	ctl_enqueue(s->c, e);
 }
 
 static int send_once(struct sender *s, struct push_request *r)
 {
 	const struct controller_ports *to = &s->c->ports;
-	if (r->kind == PUSH_UPDATE_METADATA)
-		return to->update_metadata(to->arg, s->broker, &r->update_metadata);
-	if (r->kind == PUSH_LEADER_AND_ISR) {
+	int error;
+	if (r->kind == PUSH_UPDATE_METADATA) {
+		error = to->update_metadata(to->arg, s->broker, &r->update_metadata);
+	} else if (r->kind == PUSH_LEADER_AND_ISR) {
 		struct leader_and_isr_response resp;
 		leader_and_isr_response_defaults(&resp);
-		return to->leader_and_isr(to->arg, s->broker, &r->leader_and_isr, &resp, &r->arena);
+		error = to->leader_and_isr(to->arg, s->broker, &r->leader_and_isr, &resp, &r->arena);
+		if (error == 0 && !s->stopped)
+			tell_failed_dirs(s, r, &resp);
+	} else {
+		struct stop_replica_response resp;
+		stop_replica_response_defaults(&resp);
+		error = to->stop_replica(to->arg, s->broker, &r->stop_replica, &resp, &r->arena);
+		if (error == 0 && !s->stopped)
+			tell_stopped(s, r, &resp);
 	}
-	struct stop_replica_response resp;
-	stop_replica_response_defaults(&resp);
-	int error = to->stop_replica(to->arg, s->broker, &r->stop_replica, &resp, &r->arena);
-	if (error == 0 && !s->stopped)
-		deleted(s, &r->stop_replica, &resp);
 	return error;
 }
 

@@ -25,7 +25,7 @@ static bool take_assignment(struct ctl_topic *t, struct arena *arena, struct sli
 			  why.s);
 		return false;
 	}
-	t->has_id = z.has_id;
+	t->id_is_written = z.has_id;
 	if (z.has_id)
 		t->id = z.id;
 	for (unsigned i = 0; i < z.n_partitions; i++) {
@@ -95,28 +95,53 @@ static void read_states(struct controller *c, struct ctl_partitions *ps)
 	free_reads(reqs, paths, (size_t)ps->n);
 }
 
-/* A topic without id gets one (3.9 from inter.broker.protocol.version 2.8 on). */
-static void give_id(struct controller *c, struct ctl_topic *t, struct slice json, int32_t version)
+/* Writes the topic's id where its znode lacks it; BADVERSION when somebody else has written first. */
+static enum zk_err write_id(struct controller *c, struct ctl_topic *t, struct slice json, int32_t version)
 {
-	uint8_t random[16];
 	struct arena arena;
 	struct znode_topic z;
 	struct znode_why why;
 	struct zk_req req;
-	if (t->has_id)
-		return;
+	enum zk_err err = ZK_MARSHALLING;
 	arena_init(&arena, CTL_ARENA_BYTES);
-	do
-		sys_random(random, sizeof random);
-	while (!uuid_from_random(&t->id, random));
-	if (znode_topic_decode(&arena, json, &z, &why) == 0) {
-		z.has_id = t->has_id = true;
-		z.id = t->id;
+	if (znode_topic_decode(&arena, json, &z, &why) == 0 && z.has_id) {
+		t->id = z.id;
+		t->id_is_written = true;
+		err = ZK_OK;
+	} else if (znode_topic_decode(&arena, json, &z, &why) == 0) {
 		struct znode_path path = znode_topic_path(t->name);
-		ctl_write(c, zk_op_set(path.s, znode_topic_encode(&arena, &z), version), &req);
+		z.has_id = true;
+		z.id = t->id;
+		err = ctl_write(c, zk_op_set(path.s, znode_topic_encode(&arena, &z), version), &req);
+		t->id_is_written = err == ZK_OK;
 		zk_req_fini(&req);
 	}
 	arena_free(&arena);
+	return err;
+}
+
+/* A topic without id gets one (3.9 from inter.broker.protocol.version 2.8 on). One that had an id keeps it:
+ * an old tool that writes the znode anew drops what it does not know, and the logs on disk have the id. */
+static void give_id(struct controller *c, struct ctl_topic *t, struct slice json, int32_t version)
+{
+	uint8_t random[16];
+	if (t->id_is_written)
+		return;
+	while (uuid_is_zero(&t->id)) {
+		sys_random(random, sizeof random);
+		if (!uuid_from_random(&t->id, random))
+			t->id = (struct uuid){ 0 };
+	}
+	enum zk_err err = write_id(c, t, json, version);
+	while (err == ZK_BADVERSION && c->active) {
+		struct zk_req req;
+		struct znode_path path = znode_topic_path(t->name);
+		zk_req_get(&req, path.s, true);
+		err = zkc_call(c->zkc, &req);
+		if (err == ZK_OK)
+			err = write_id(c, t, req.data, req.stat.version);
+		zk_req_fini(&req);
+	}
 }
 
 static void watch_topic(struct controller *c, struct ctl_topic *t)
@@ -157,7 +182,28 @@ static void add_topics(struct controller *c, char **names, size_t n, struct ctl_
 	free_reads(reqs, paths, n);
 }
 
-/* The children of `path` that are no topics yet: names borrowed from `req`, array to be freed. */
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Children in order, so that is_child() is quick. */
+static enum zk_err read_names(struct controller *c, enum znode parent, struct zk_req *req)
+{
+	zk_req_children(req, znode_path(parent), true);
+	enum zk_err err = zkc_call(c->zkc, req);
+	if (err == ZK_OK && req->n_children > 0)
+		qsort(req->children, req->n_children, sizeof *req->children, compare_names);
+	return err;
+}
+
+static bool is_child(const struct zk_req *req, char *name)
+{
+	return req->n_children > 0 &&
+	       bsearch(&name, req->children, req->n_children, sizeof *req->children, compare_names) != NULL;
+}
+
+/* The children that are no topics yet: names borrowed from `req`, array to be freed. */
 static char **new_names(struct controller *c, const struct zk_req *req, size_t *n)
 {
 	char **names = mem_zalloc(((size_t)req->n_children + 1) * sizeof *names);
@@ -173,8 +219,7 @@ bool ctl_load_topics(struct controller *c)
 	struct zk_req req;
 	struct ctl_partitions all = { 0 };
 	size_t n;
-	zk_req_children(&req, znode_path(ZNODE_TOPICS), true);
-	bool fine = zkc_call(c->zkc, &req) == ZK_OK;
+	bool fine = read_names(c, ZNODE_TOPICS, &req) == ZK_OK;
 	if (fine) {
 		char **names = new_names(c, &req, &n);
 		add_topics(c, names, n, &all);
@@ -204,14 +249,6 @@ static void bring_up(struct controller *c, const struct ctl_partitions *ps)
 				ps->v[i]->replicas[k].state = REPLICA_ONLINE;
 }
 
-static bool is_child(const struct zk_req *req, const char *name)
-{
-	for (unsigned i = 0; i < req->n_children; i++)
-		if (strcmp(req->children[i], name) == 0)
-			return true;
-	return false;
-}
-
 void ctl_topics_changed(struct controller *c, struct ctl_event *e)
 {
 	struct zk_req req;
@@ -220,8 +257,7 @@ void ctl_topics_changed(struct controller *c, struct ctl_event *e)
 	must(e != NULL);
 	if (!c->active)
 		return;
-	zk_req_children(&req, znode_path(ZNODE_TOPICS), true);
-	if (zkc_call(c->zkc, &req) == ZK_OK) {
+	if (read_names(c, ZNODE_TOPICS, &req) == ZK_OK) {
 		struct ctl_topic *t, *next;
 		HASH_ITER(hh, c->ctx.topics, t, next)
 			if (!is_child(&req, t->name))
@@ -247,8 +283,10 @@ void ctl_topic_changed(struct controller *c, struct ctl_event *e)
 	zk_req_get(&req, path.s, true);
 	arena_init(&arena, CTL_ARENA_BYTES);
 	/* A topic on its way out grows no more. */
-	if (zkc_call(c->zkc, &req) == ZK_OK && !t->deleting && take_assignment(t, &arena, req.data, &added))
+	if (zkc_call(c->zkc, &req) == ZK_OK && !t->deleting && take_assignment(t, &arena, req.data, &added)) {
+		give_id(c, t, req.data, req.stat.version);
 		bring_up(c, &added);
+	}
 	arena_free(&arena);
 	zk_req_fini(&req);
 	ctl_partitions_free(&added);
@@ -356,12 +394,10 @@ void ctl_resume_deletions(struct controller *c)
 			resume_deletion(c, t);
 }
 
-/* A name that is no topic is taken off the queue. */
-static void drop_unknown(struct controller *c, const char *name)
+static void take_off_queue(struct controller *c, const char *name)
 {
 	struct zk_req req;
 	struct znode_path path = znode_delete_topic_path(name);
-	log_warn(CTL_LOGGER, "Ignoring request to delete non-existing topic %s", name);
 	ctl_write(c, zk_op_delete(path.s, ZK_ANY_VERSION), &req);
 	zk_req_fini(&req);
 }
@@ -376,66 +412,42 @@ void ctl_deletions_changed(struct controller *c, struct ctl_event *e)
 	enum zk_err err = zkc_call(c->zkc, &req);
 	for (unsigned i = 0; err == ZK_OK && c->active && i < req.n_children; i++) {
 		struct ctl_topic *t = ctl_topic(&c->ctx, req.children[i]);
-		if (!t || !c->config->delete_topic_enable) {
-			drop_unknown(c, req.children[i]);
+		if (!t) {
+			log_warn(CTL_LOGGER, "Ignoring request to delete non-existing topic %s",
+				 req.children[i]);
+			take_off_queue(c, req.children[i]);
+			continue;
+		}
+		if (!c->config->delete_topic_enable) {
+			log_info(CTL_LOGGER, "Removing %s since delete topic is disabled", t->name);
+			take_off_queue(c, t->name);
 			continue;
 		}
 		if (!t->deleting)
 			log_info(CTL_LOGGER, "[Controller id=%d] Starting topic deletion for topic %s",
-				 c->broker_id, t->name);
+				 c->broker_id,
+				 t->name);
 		t->deleting = true;
 	}
 	zk_req_fini(&req);
 	ctl_resume_deletions(c);
 }
 
-void ctl_replicas_deleted(struct controller *c, struct ctl_event *e)
+void ctl_replicas_stopped(struct controller *c, struct ctl_event *e)
 {
-	struct ctl_topic *t = ctl_topic(&c->ctx, e->topic);
-	if (!c->active || !t || !t->deleting)
-		return;
-	for (int i = 0; i < e->n_partitions; i++) {
-		struct ctl_partition *p = ctl_partition(t, e->partitions[i]);
+	struct ctl_topic *last = NULL;
+	for (int i = 0; i <= e->n_answers; i++) {
+		struct ctl_topic *t = i < e->n_answers ? ctl_topic(&c->ctx, e->answers[i].topic) : NULL;
+		if (last && last != t && c->active && all_deleted(last))
+			finish_deletion(c, last);
+		last = t && t->deleting ? t : NULL;
+		struct ctl_partition *p = last ? ctl_partition(t, e->answers[i].partition) : NULL;
+		struct ctl_replica *r = p ? ctl_replica(p, e->broker) : NULL;
 		struct ctl_partitions one = { &p, 1, 1 };
-		if (p && ctl_replica(p, e->broker))
-			ctl_replicas_to(c, &one, e->broker,
-					e->failed ? REPLICA_DELETION_INELIGIBLE
-					: REPLICA_DELETION_SUCCESSFUL);
+		if (!r || r->state != REPLICA_DELETION_STARTED)
+			continue;
+		bool failed = e->answers[i].failed;
+		ctl_replicas_to(c, &one, e->broker,
+				failed ? REPLICA_DELETION_INELIGIBLE : REPLICA_DELETION_SUCCESSFUL);
 	}
-	if (all_deleted(t))
-		finish_deletion(c, t);
-}
-
-/* ---- preferred leaders by znode ---- */
-
-void ctl_preferred_changed(struct controller *c, struct ctl_event *e)
-{
-	struct zk_req req, gone;
-	struct arena arena;
-	struct znode_partitions asked;
-	struct znode_why why;
-	struct ctl_partitions ps = { 0 };
-	must(e != NULL);
-	if (!c->active)
-		return;
-	const char *path = znode_path(ZNODE_PREFERRED_ELECTION);
-	arena_init(&arena, CTL_ARENA_BYTES);
-	zk_req_get(&req, path, false);
-	if (zkc_call(c->zkc, &req) == ZK_OK && znode_partitions_decode(&arena, req.data, &asked, &why) == 0)
-		for (unsigned i = 0; i < asked.n; i++) {
-			struct ctl_topic *t = ctl_topic(&c->ctx, asked.v[i].topic);
-			struct ctl_partition *p = t && !t->deleting ? ctl_partition(t, asked.v[i].partition)
-				: NULL;
-			if (p)
-				ctl_partitions_add(&ps, p);
-		}
-	zk_req_fini(&req);
-	ctl_partitions_online(c, &ps, ELECT_PREFERRED);
-	ctl_write(c, zk_op_delete(path, ZK_ANY_VERSION), &gone);
-	zk_req_fini(&gone);
-	zk_req_exists(&req, path, true); /* the watch for the next one */
-	zkc_call(c->zkc, &req);
-	zk_req_fini(&req);
-	arena_free(&arena);
-	ctl_partitions_free(&ps);
 }

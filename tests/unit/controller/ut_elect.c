@@ -18,7 +18,7 @@ static void world_init(struct world *w, unsigned live, struct ctl_ids isr, int32
 		struct znode_broker info = { 0 };
 		arena_init(&arena, 4096);
 		if (live >> id & 1)
-			ctl_broker_add(&w->ctx, id, 1, &arena, &info);
+			ctl_broker_add(&w->ctx, id, 1, &arena, &info)->reached = true;
 	}
 	struct ctl_topic *t = ctl_topic_add(&w->ctx, "t");
 	w->p = ctl_partition_add(t, 0, &(struct znode_ints){ replicas, 3 });
