@@ -129,6 +129,77 @@ void manager_topic_settings_changed(struct manager *m, const char *topic)
 
 /* ---- failed directories ---- */
 
+/* On its way through the cores, and then to ZooKeeper. */
+struct failed_dir {
+	struct manager *m;
+	int dir, error;
+};
+
+static void fail_one(void *arg, struct partition *p)
+{
+	const struct failed_dir *f = arg;
+	if (logdirs_of(f->m->c.logdirs, log_dir(p->log)) == f->dir)
+		partition_fail(p, f->error);
+}
+
+static void fail_on_core(struct reactor *there, struct call *c)
+{
+	struct failed_dir *f = c->arg;
+	replicas_each(f->m->c.replicas[reactor_core(there)], fail_one, f);
+	call_done(there, c);
+}
+
+/* The controller asks about all replicas when it sees this. */
+static void notify(struct manager *m)
+{
+	struct zk_req req;
+	struct arena arena;
+	arena_init(&arena, SETTINGS_ARENA_BYTES);
+	zk_req_write(&req, zk_op_create(znode_path(ZNODE_LOG_DIR_EVENT),
+					znode_log_dir_event_encode(&arena, m->c.broker_id),
+					ZK_PERSISTENT_SEQUENTIAL));
+	enum zk_err err = zkc_call(m->c.zkc, &req);
+	if (err != ZK_OK)
+		log_error(MANAGER_LOGGER, "The controller could not be told of the failed log directory: %s.",
+			  zk_err_text(err));
+	zk_req_fini(&req);
+	arena_free(&arena);
+}
+
+static void fail_fiber(void *arg)
+{
+	struct failed_dir *f = arg;
+	struct manager *m = f->m;
+	if (!m->closing) {
+		log_warn(MANAGER_LOGGER, "Stopping serving replicas in dir %s",
+			 m->c.logdirs->dirs[f->dir].path);
+		call_run_all(m->c.control, m->c.reactors, m->c.n_cores, fail_on_core, f, 0);
+		notify(m);
+	}
+	free(f);
+}
+
+void manager_fail_dir(struct manager *m, int dir, const char *what, int error)
+{
+	struct logdirs *dirs = m->c.logdirs;
+	int good = 0;
+	if (!dirs || dirs->dirs[dir].offline)
+		return;
+	log_error(MANAGER_LOG_LOGGER, "Log directory %s is offline: %s: %s.", dirs->dirs[dir].path, what,
+		  strerror(-error));
+	dirs->dirs[dir].offline = true;
+	for (int i = 0; i < dirs->n; i++)
+		good += !dirs->dirs[i].offline;
+	if (good == 0) {
+		log_fatal(MANAGER_LOG_LOGGER, "Shutdown broker because all log dirs have failed");
+		m->c.all_failed(m->c.arg);
+		return;
+	}
+	struct failed_dir *f = mem_zalloc(sizeof *f);
+	*f = (struct failed_dir){ m, dir, error };
+	must(fiber_start(m->c.control, "failed dir", fail_fiber, f) != NULL);
+}
+
 struct failure {
 	struct msg msg;
 	struct manager *m;
@@ -139,19 +210,10 @@ struct failure {
 static void failure_on_control(struct reactor *here, struct msg *msg)
 {
 	struct failure *f = container_of(msg, struct failure, msg);
-	struct logdirs *dirs = f->m->c.logdirs;
-	int dir = logdirs_of(dirs, f->path), good = 0;
-	must(here == f->m->c.control);
-	if (!dirs->dirs[dir].offline)
-		log_error(MANAGER_LOG_LOGGER, "Log directory %s is offline: writing %s failed: %s.",
-			  dirs->dirs[dir].path, f->path, strerror(-f->error));
-	dirs->dirs[dir].offline = true;
-	for (int i = 0; i < dirs->n; i++)
-		good += !dirs->dirs[i].offline;
-	if (good == 0) {
-		log_fatal(MANAGER_LOG_LOGGER, "Shutdown broker because all log dirs have failed");
-		f->m->c.all_failed(f->m->c.arg);
-	}
+	struct manager *m = f->m;
+	must(here == m->c.control);
+	if (m->c.logdirs)
+		manager_fail_dir(m, logdirs_of(m->c.logdirs, f->path), f->path, f->error);
 	free(f->path);
 	free(f);
 }
@@ -176,6 +238,8 @@ struct manager *manager_new(const struct manager_config *config)
 	m->log_owner.failed = log_has_failed;
 	m->broker_epoch = -1;
 	sys_random(&m->seed, sizeof m->seed);
+	list_init(&m->removals);
+	fiber_event_init(&m->removals_ended);
 	fiber_event_init(&m->clocks_stopped);
 	fiber_event_init(&m->close_begun);
 	return m;
@@ -291,14 +355,6 @@ static void say_loaded(const struct loading *l)
 			  (long long)repair->damaged_from, (long long)repair->damaged_to);
 }
 
-static void fail_directory(struct manager *m, int dir, const char *path, int error)
-{
-	if (!m->c.logdirs->dirs[dir].offline)
-		log_error(MANAGER_LOG_LOGGER, "Log directory %s is offline: %s cannot be loaded: %s.",
-			  m->c.logdirs->dirs[dir].path, path, strerror(-error));
-	m->c.logdirs->dirs[dir].offline = true;
-}
-
 static void adopt_fiber(void *arg)
 {
 	struct loading *l = arg;
@@ -307,7 +363,7 @@ static void adopt_fiber(void *arg)
 	load->done++;
 	atomic_store_explicit(&m->load_percent, load->done * 100 / load->all, memory_order_relaxed);
 	if (l->error) {
-		fail_directory(m, l->found->dir, l->found->path, l->error);
+		manager_fail_dir(m, l->found->dir, l->found->path, l->error);
 	} else if (!l->found->deleted) {
 		say_loaded(l);
 		struct manager_adopt a = { .topic = slice_str(l->found->topic),
@@ -383,10 +439,21 @@ static void load_all(struct load *load)
 		load->all++;
 	load->in_flight_max = max_of(1, m->c.config->num_recovery_threads_per_data_dir * m->c.logdirs->n);
 	struct list *it;
-	while ((it = list_pop_front(&load->found)))
-		load_one(load, list_entry(it, struct logdir_found, link));
+	while ((it = list_pop_front(&load->found))) {
+		struct logdir_found *f = list_entry(it, struct logdir_found, link);
+		if (m->c.logdirs->dirs[f->dir].offline)
+			logdir_found_free(f);
+		else
+			load_one(load, f);
+	}
 	while (load->in_flight > 0)
 		fiber_wait(m->c.control, &load->room);
+	/* Those that were opened before their directory failed. */
+	for (int i = 0; i < m->c.logdirs->n; i++) {
+		struct failed_dir f = { m, i, -EIO };
+		if (m->c.logdirs->dirs[i].offline)
+			call_run_all(m->c.control, m->c.reactors, m->c.n_cores, fail_on_core, &f, 0);
+	}
 }
 
 bool manager_load(struct manager *m)

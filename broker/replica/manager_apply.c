@@ -38,6 +38,7 @@ struct role_call {
 	struct uuid topic_id;
 	struct partition_role role;
 	enum kerr error;
+	bool is_new;  /* the controller has just made the partition */
 	bool missing; /* there is no such replica yet */
 };
 
@@ -68,12 +69,25 @@ static void make_work(void *arg)
 	making->error = log_open(&making->open);
 }
 
+/* A log that is not new may lie in a directory that has failed: it must not be begun anew in another one. */
+static bool may_be_made(struct manager *m, const struct role_call *r)
+{
+	for (int i = 0; i < m->c.logdirs->n && !r->is_new; i++)
+		if (m->c.logdirs->dirs[i].offline) {
+			log_error(MANAGER_LOG_LOGGER, "Can't create log for %.*s-%d because log directory "
+				  "%s is offline", SLICE_ARGS(r->topic), r->index,
+				  m->c.logdirs->dirs[i].path);
+			return false;
+		}
+	return true;
+}
+
 /* A partition that is not here yet: its directory is made, in the log directory with the fewest. */
 static enum kerr make_replica(struct manager *m, const struct role_call *r)
 {
 	struct logdirs *dirs = m->c.logdirs;
 	struct topic_settings *settings = topic_settings_get(manager_settings(m, r->topic));
-	int dir = logdirs_place(dirs);
+	int dir = may_be_made(m, r) ? logdirs_place(dirs) : -1;
 	if (dir < 0) {
 		topic_settings_put(settings);
 		return KERR_KAFKA_STORAGE_ERROR;
@@ -86,8 +100,7 @@ static enum kerr make_replica(struct manager *m, const struct role_call *r)
 						   m->c.config->producer_id_expiration_ms } };
 	fiber_offload(m->c.control, make_work, &making, "new log");
 	if (making.error) {
-		log_error(MANAGER_LOG_LOGGER, "%s cannot be made: %s.", path, strerror(-making.error));
-		dirs->dirs[dir].offline = true;
+		manager_fail_dir(m, dir, path, making.error);
 	} else {
 		log_info(MANAGER_LOG_LOGGER, "Created log for partition %.*s-%d in %s", SLICE_ARGS(r->topic),
 			 r->index, path);
@@ -112,7 +125,8 @@ static bool take_ids(int32_t *to, int32_t *n, const int32_t *from, int32_t count
 static enum kerr apply_role(struct manager *m, struct slice topic, const struct uuid *id,
 			    const struct leader_and_isr_request_partition *p)
 {
-	struct role_call r = { .topic = topic, .index = p->partition_index, .topic_id = *id };
+	struct role_call r = { .topic = topic, .index = p->partition_index, .topic_id = *id,
+			       .is_new = p->is_new };
 	r.replicas = m->c.replicas[manager_home(m, topic, p->partition_index)];
 	r.role = (struct partition_role){ .leader = p->leader, .leader_epoch = p->leader_epoch,
 					  .controller_epoch = p->controller_epoch,
@@ -182,7 +196,10 @@ enum kerr manager_update_metadata(struct manager *m, const struct update_metadat
 
 /* ---- StopReplica ---- */
 
-enum { EPOCH_DELETED = -2 };
+enum {
+	EPOCH_DELETED = -2,
+	REMOVALS_LOOK_MS = 1000,
+};
 
 struct stop_call {
 	struct replicas *replicas;
@@ -223,12 +240,14 @@ static void stop_on_core(struct reactor *there, struct call *c)
 	log_detach(p->log, &s->wait);
 }
 
+/* A deleted partition's files, until they are removed. */
 struct discarding {
+	struct list link;
 	struct manager *m;
 	struct log *log;
 	char path[LOG_DIR_NAME_MAX + 4096];
 	int error;
-	int64_t delay_ms;
+	int64_t due_ns;
 };
 
 static void discard_work(void *arg)
@@ -243,17 +262,47 @@ static void remove_work(void *arg)
 	d->error = log_remove_dir(d->path);
 }
 
-/* Files of a deleted partition stay for file.delete.delay.ms; what is left at the end is removed at the next
- * start. */
-static void remove_later(void *arg)
+static void remove_files(struct manager *m, struct discarding *d)
 {
-	struct discarding *d = arg;
-	struct manager *m = d->m;
-	if (!fiber_wait_ms(m->c.control, &m->close_begun, d->delay_ms))
-		fiber_offload(m->c.control, remove_work, d, "deleted log");
+	fiber_offload(m->c.control, remove_work, d, "deleted log");
 	if (d->error)
 		log_error(MANAGER_LOG_LOGGER, "%s could not be removed: %s.", d->path, strerror(-d->error));
-	free(d);
+}
+
+/* Files of deleted partitions stay for file.delete.delay.ms; what is left when the manager closes is removed
+ * at the next start. One fiber for all, as long as there are any. */
+static void remove_later(void *arg)
+{
+	struct manager *m = arg;
+	while (!list_empty(&m->removals)) {
+		struct discarding *d = list_entry(m->removals.next, struct discarding, link);
+		int64_t left_ms = (d->due_ns - sys_mono_ns()) / 1000000;
+		if (!m->closing && left_ms > 0) {
+			/* Not longer, for one that is due earlier may come. */
+			fiber_wait_ms(m->c.control, &m->close_begun, min_of(left_ms, REMOVALS_LOOK_MS));
+			continue;
+		}
+		list_remove(&d->link);
+		if (!m->closing)
+			remove_files(m, d);
+		free(d);
+	}
+	m->removing = false;
+	if (m->closing)
+		fiber_event_set(&m->removals_ended);
+}
+
+/* In the order in which they are due. */
+static void queue_removal(struct manager *m, struct discarding *d)
+{
+	struct list *after = m->removals.prev;
+	while (after != &m->removals && list_entry(after, struct discarding, link)->due_ns > d->due_ns)
+		after = after->prev;
+	list_insert(after, &d->link);
+	if (m->removing)
+		return;
+	m->removing = true;
+	must(fiber_start(m->c.control, "delete", remove_later, m) != NULL);
 }
 
 static enum kerr discard(struct manager *m, struct slice topic, int32_t index, struct log *log)
@@ -262,19 +311,20 @@ static enum kerr discard(struct manager *m, struct slice topic, int32_t index, s
 	const struct manager_topic *t = manager_topic_find(m, topic);
 	d->m = m;
 	d->log = log;
-	d->delay_ms = t ? t->settings->config->file_delete_delay_ms : 0;
+	d->due_ns = sys_mono_ns() + (t ? t->settings->config->file_delete_delay_ms : 0) * 1000000;
 	int dir = logdirs_of(m->c.logdirs, log_dir(log));
 	fiber_offload(m->c.control, discard_work, d, "deleted log");
 	m->c.logdirs->dirs[dir].n_logs--;
 	if (d->error) {
 		log_error(MANAGER_LOG_LOGGER, "The log of %.*s-%d could not be deleted: %s.",
-			  SLICE_ARGS(topic), index, strerror(-d->error));
+			  SLICE_ARGS(topic), index,
+			  strerror(-d->error));
 		free(d);
 		return KERR_KAFKA_STORAGE_ERROR;
 	}
 	log_info(MANAGER_LOG_LOGGER, "Log for partition %.*s-%d is renamed to %s and is scheduled for "
 		 "deletion", SLICE_ARGS(topic), index, d->path);
-	must(fiber_start(m->c.control, "delete", remove_later, d) != NULL);
+	queue_removal(m, d);
 	return KERR_NONE;
 }
 

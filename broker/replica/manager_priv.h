@@ -36,10 +36,17 @@ struct manager {
 	int64_t broker_epoch;
 	atomic_int load_percent;
 	bool closing;
+	struct list removals;     /* files of deleted partitions, by when they are due */
+	bool removing;
+	struct fiber_event removals_ended;
 	int clocks;               /* fibers of upkeep that still run */
 	struct fiber_event clocks_stopped;
 	struct fiber_event close_begun;
 };
+
+/* A log directory has failed: all its logs go offline, the controller is told, and when it was the last one
+ * the broker ends. `what` is the path that could not be written or read. On the control reactor. */
+void manager_fail_dir(struct manager *m, int dir, const char *what, int error);
 
 /* The settings in force, read from ZooKeeper when they are not known; borrowed. In a fiber. */
 struct topic_settings *manager_settings(struct manager *m, struct slice topic);

@@ -45,6 +45,7 @@ struct writing {
 	struct manager *m;
 	enum logdir_checkpoint kind;
 	struct checkpoint *files;
+	int *errors; /* beside the directories */
 };
 
 static void write_work(void *arg)
@@ -52,18 +53,18 @@ static void write_work(void *arg)
 	struct writing *w = arg;
 	struct logdirs *dirs = w->m->c.logdirs;
 	for (int i = 0; i < dirs->n; i++) {
-		int error = dirs->dirs[i].offline ? 0 : logdirs_checkpoint(dirs, i, w->kind, &w->files[i]);
-		if (error)
-			log_error(MANAGER_LOG_LOGGER, "A checkpoint of log directory %s could not be "
-				  "written: %s.", dirs->dirs[i].path, strerror(-error));
+		if (!dirs->dirs[i].offline)
+			w->errors[i] = logdirs_checkpoint(dirs, i, w->kind, &w->files[i]);
 		free(w->files[i].text);
 	}
 }
 
 static void write_checkpoint(struct manager *m, enum logdir_checkpoint kind)
 {
-	struct writing w = { m, kind, mem_zalloc((size_t)m->c.logdirs->n * sizeof *w.files) };
-	for (int i = 0; i < m->c.logdirs->n; i++)
+	int n_dirs = m->c.logdirs->n;
+	struct writing w = { m, kind, mem_zalloc((size_t)n_dirs * sizeof *w.files),
+			     mem_zalloc((size_t)n_dirs * sizeof *w.errors) };
+	for (int i = 0; i < n_dirs; i++)
 		checkpoint_begin(&w.files[i]);
 	/* One core after the other, because they add to the same texts. */
 	for (int core = 0; core < m->c.n_cores; core++) {
@@ -72,6 +73,10 @@ static void write_checkpoint(struct manager *m, enum logdir_checkpoint kind)
 		call_run(m->c.control, m->c.reactors[core], &call, gather_on_core, &g);
 	}
 	fiber_offload(m->c.control, write_work, &w, "checkpoint");
+	for (int i = 0; i < n_dirs; i++)
+		if (w.errors[i])
+			manager_fail_dir(m, i, "a checkpoint cannot be written", w.errors[i]);
+	free(w.errors);
 	free(w.files);
 }
 
@@ -318,6 +323,8 @@ void manager_close(struct manager *m)
 	fiber_event_set(&m->close_begun);
 	if (m->clocks > 0)
 		fiber_wait(m->c.control, &m->clocks_stopped);
+	if (m->removing)
+		fiber_wait(m->c.control, &m->removals_ended);
 	struct close_work w = { .m = m, .cores = mem_zalloc((size_t)m->c.n_cores * sizeof *w.cores),
 				.clean = mem_zalloc((size_t)n_dirs) };
 	for (int core = 0; core < m->c.n_cores; core++) {

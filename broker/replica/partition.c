@@ -279,6 +279,15 @@ void partition_drop_role(struct partition *p)
 	wake_readers(p);
 }
 
+void partition_fail(struct partition *p, int error)
+{
+	CHECK_OBJ_NOTNULL(p, PARTITION_MAGIC);
+	reactor_must_be_here(p->home->home);
+	log_give_up(p->log, error);
+	finish_acks(p, INT64_MAX, KERR_KAFKA_STORAGE_ERROR);
+	wake_readers(p);
+}
+
 void partition_set_settings(struct partition *p, struct topic_settings *settings)
 {
 	CHECK_OBJ_NOTNULL(p, PARTITION_MAGIC);

@@ -84,6 +84,8 @@ enum kerr partition_set_role(struct partition *p, const struct partition_role *r
 			     const struct uuid *topic_id);
 /* Neither leads nor follows any more, until the next role; who waits is told. */
 void partition_drop_role(struct partition *p);
+/* Its log directory has failed: KAFKA_STORAGE_ERROR from now on, also for who waits. */
+void partition_fail(struct partition *p, int error);
 void partition_set_settings(struct partition *p, struct topic_settings *settings);
 
 bool partition_is_leader(const struct partition *p);

@@ -131,6 +131,15 @@ void log_fail(struct log *log, int error, const char *what)
 		reactor_defer(log->home, &log->turn);
 }
 
+void log_give_up(struct log *log, int error)
+{
+	log_must_be_home(log);
+	must(error < 0);
+	if (!log->error)
+		log->error = error;
+	reactor_defer(log->home, &log->turn);
+}
+
 enum kerr log_refuses(const struct log *log)
 {
 	if (log->error)

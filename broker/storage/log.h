@@ -222,6 +222,8 @@ int64_t log_largest_timestamp(const struct log *log); /* -1 when none */
 const char *log_dir(const struct log *log);
 struct reactor *log_home(const struct log *log);  /* NULL when it has none */
 bool log_failed(const struct log *log);           /* offline after a failed write */
+/* The disk has failed for another log of the directory: this one is offline too. */
+void log_give_up(struct log *log, int error);
 /* Whether producer `id` has a transaction open here. */
 bool log_txn_open(const struct log *log, int64_t producer_id);
 
