@@ -80,6 +80,12 @@ static void make_listener(struct broker *b, uint32_t i)
 	}
 }
 
+int64_t broker_frames_bytes(const struct broker *b)
+{
+	int64_t all = b->config->queued_max_request_bytes;
+	return all > 0 ? max_of(all / b->n_cores, 1) : -1;
+}
+
 void broker_bind(void *arg)
 {
 	struct broker *b = arg;
@@ -102,7 +108,7 @@ void broker_bind(void *arg)
 						? c->socket_receive_buffer_bytes : -1,
 		.frame_max_bytes = (uint32_t)c->socket_request_max_bytes,
 		.frame_max_before_auth_bytes = FRAME_BEFORE_AUTH_BYTES,
-		.frames_max_bytes = c->queued_max_request_bytes,
+		.frames_max_bytes = broker_frames_bytes(b),
 		.max_connections = c->max_connections,
 		.max_creation_rate = c->max_connection_creation_rate,
 		.max_per_ip = c->max_connections_per_ip,

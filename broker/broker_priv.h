@@ -1,5 +1,6 @@
 /* broker_priv.h - inside the broker object: broker.c has the order, broker_zk.c what ZooKeeper has to do with
- * it, broker_listen.c the listeners, census.c what the rooms tell for metrics, broker_http.c who tells it. */
+ * it, broker_listen.c the listeners, broker_banner.c what a person is told at the start, census.c what the
+ * rooms tell for metrics, broker_http.c who tells it. */
 #ifndef SAMSA_BROKER_PRIV_H
 #define SAMSA_BROKER_PRIV_H
 
@@ -74,5 +75,11 @@ void broker_unwatch_configs(struct broker *b);
 void broker_bind(void *arg);
 /* Frees what broker_bind made, whole or in part. */
 void broker_unbind(struct broker *b);
+
+/* What the frames of one core may take: its share of queued.max.request.bytes, -1 when that is not set. */
+int64_t broker_frames_bytes(const struct broker *b);
+
+/* ---- broker_banner.c: when id and cluster are known ---- */
+void broker_banner(const struct broker *b);
 
 #endif

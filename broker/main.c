@@ -47,23 +47,6 @@ static void run(void *arg)
 	reactor_run(arg);
 }
 
-/* The start banner: what a person wants to know first. */
-static void banner(const struct config *c, int cores)
-{
-	struct arena arena;
-	arena_init(&arena, 1 << 20);
-	log_info("kafka.Kafka", "Samsa " PACKAGE_VERSION ", a Kafka 3.9 broker beside ZooKeeper "
-		 "(inter.broker.protocol.version %s)", c->inter_broker_protocol_version);
-	log_info("kafka.Kafka", "  broker.id %d, ZooKeeper %s", c->broker_id, c->zookeeper_connect);
-	for (uint32_t i = 0; i < c->listening.n; i++)
-		log_info("kafka.Kafka", "  listens on %s", listener_text(&arena, &c->listening.v[i]));
-	for (uint32_t i = 0; i < c->data_dirs.n; i++)
-		log_info("kafka.Kafka", "  keeps its logs in %s", c->data_dirs.v[i]);
-	log_info("kafka.Kafka", "  %d data cores, frames of at most %d bytes", cores,
-		 c->socket_request_max_bytes);
-	arena_free(&arena);
-}
-
 static int serve(const struct config *c)
 {
 	int cpus[BROKER_CORES_MAX], granted = sys_cpus(cpus, BROKER_CORES_MAX);
@@ -72,7 +55,6 @@ static int serve(const struct config *c)
 	struct reactor *all[BROKER_CORES_MAX + 1];
 	struct process p = { .signals = { .fd = sys_signals_open(), .ready = on_signal } };
 	must(p.signals.fd >= 0);
-	banner(c, cores);
 	p.broker = broker_new(c, cores);
 	p.control = broker_control(p.broker);
 	all[cores] = p.control;

@@ -44,7 +44,7 @@ struct lane *lane_new(struct reactor *r, int64_t budget_bytes)
 	struct lane *lane;
 	ALLOC_OBJ(lane, LANE_MAGIC);
 	lane->reactor = r;
-	lane->pool = lease_pool_new(budget_bytes > 0 ? budget_bytes : LANE_FRAMES_DEFAULT_BYTES);
+	lane->pool = lease_pool_new(lane_budget(budget_bytes));
 	lane->timer.fire = fire;
 	list_init(&lane->waiters);
 	list_init(&lane->partials);

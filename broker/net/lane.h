@@ -18,8 +18,14 @@ enum {
 
 struct lane;
 
+/* What is meant by a budget in bytes where -1 is none. */
+static inline int64_t lane_budget(int64_t bytes)
+{
+	return bytes > 0 ? bytes : LANE_FRAMES_DEFAULT_BYTES;
+}
+
 /* `budget_bytes` for frames under way and not yet let go of by those who handle them; overdrawn by at most
- * one frame. -1: LANE_FRAMES_DEFAULT_BYTES. */
+ * one frame. See lane_budget(). */
 struct lane *lane_new(struct reactor *r, int64_t budget_bytes);
 /* After its last connection. */
 void lane_free(struct lane *lane);

@@ -75,6 +75,11 @@ void st_unpack(const char *name, const char *to)
 	shell(mem_printf("tar -xzf '%s/%s.tar.gz' -C '%s'", ut_path("tests/golden/disk"), name, to));
 }
 
+void st_gunzip(const char *name, const char *to)
+{
+	shell(mem_printf("gzip -dc '%s/%s.dump.txt.gz' > '%s'", ut_path("tests/golden/disk"), name, to));
+}
+
 static int add_partition(void *arg, const char *name, bool is_dir)
 {
 	struct st_partitions *p = arg;

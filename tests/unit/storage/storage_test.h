@@ -45,6 +45,8 @@ void st_append_file(const char *path, const void *bytes, size_t n);
 void st_copy_dir(const char *from, const char *to);
 /* tests/golden/disk/<name>.tar.gz into a directory. */
 void st_unpack(const char *name, const char *to);
+/* tests/golden/disk/<name>.dump.txt.gz into a file. */
+void st_gunzip(const char *name, const char *to);
 /* The partition directories in a log directory, but for those that wait for their deletion. */
 enum { ST_PARTITIONS_MAX = 64, ST_NAME_MAX_BYTES = 256 };
 struct st_partitions {
