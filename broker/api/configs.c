@@ -120,8 +120,7 @@ static void describe_one(struct request *req, const struct describe_configs_requ
 	if (!error)
 		error = fill(req, msg, &all, out);
 	out->error_code = (int16_t)error;
-	if (error)
-		out->error_message = slice_str(why ? why : kerr_name(error));
+	out->error_message = slice_str(why);
 }
 
 void handle_describe_configs(struct request *req)

@@ -15,6 +15,7 @@
  */
 #include "broker/api/api.h"
 #include "broker/api/handlers.h"
+#include "broker/api/leaders.h"
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
@@ -30,6 +31,7 @@ enum {
 	VERSION_ZSTD = 10,
 	VERSION_BY_ID = 13,
 	VERSION_REPLICA_STATE = 15,
+	VERSION_TELLS_LEADER = 16,
 	DEBUGGING_REPLICA = -2,    /* a tool that reads as a follower does */
 	/* a longer max_wait_ms is cut: a client that is gone must not be waited for */
 	WAIT_MAX_MS = 600 * 1000,
@@ -44,6 +46,7 @@ struct fetch_part {
 	struct visit *visit;        /* to its home core; NULL: its error is known */
 	struct fetch_part *next;    /* of the visit */
 	enum kerr refused;          /* when there is no visit */
+	bool withheld;              /* read, but this version may not have it */
 	/* of one round, written by the home core */
 	enum kerr error;
 	int64_t high_watermark, last_stable, log_start;
@@ -75,6 +78,7 @@ struct fetch {
 	struct visit *visits;       /* beside the cores */
 	int visits_out;
 	uint64_t budget;            /* bytes that the answer may have */
+	uint64_t wanted;            /* it waits for that many */
 	enum partition_isolation isolation;
 	int32_t replica_id;
 	bool reading;               /* a round is under way */
@@ -107,6 +111,14 @@ static void visit_done(struct visit *v)
 	reactor_post(v->there->reactor, home, &v->read);
 }
 
+/* An error tells nothing else of the partition. */
+static void settle(struct fetch_part *p, enum kerr error)
+{
+	p->error = error;
+	if (error)
+		p->high_watermark = p->last_stable = p->log_start = -1;
+}
+
 /* Truncation on fetch (KIP-595): the follower's last epoch ends elsewhere here. True when there is nothing to
  * read. */
 static bool find_divergence(struct fetch_part *p, const struct log *log)
@@ -117,7 +129,7 @@ static bool find_divergence(struct fetch_part *p, const struct log *log)
 		return false;
 	log_epoch_end_offset(log, last, &found, &end);
 	if (found < 0) {
-		p->error = KERR_OFFSET_OUT_OF_RANGE;
+		settle(p, KERR_OFFSET_OUT_OF_RANGE);
 		return true;
 	}
 	p->diverges = found < last || end < p->wish->fetch_offset;
@@ -138,7 +150,7 @@ static void read_done(struct log_read *read)
 {
 	struct fetch_part *p = container_of(read, struct fetch_part, read);
 	struct visit *v = p->visit;
-	p->error = read->error;
+	settle(p, read->error);
 	v->bytes += read->slice.n;
 	must(v->pending > 0);
 	if (--v->pending == 0)
@@ -162,7 +174,7 @@ static void read_records(struct visit *v, struct fetch_part *p, struct partition
 	if (!log_read(at->log, &p->read))
 		return;
 	v->pending--;
-	p->error = p->read.error;
+	settle(p, p->read.error);
 	v->bytes += p->read.slice.n;
 }
 
@@ -315,7 +327,7 @@ static bool is_enough(const struct fetch *f)
 			return true;
 		bytes += p->read.slice.n;
 	}
-	if (bytes >= (uint64_t)max_of(f->msg.min_bytes, 0))
+	if (bytes >= f->wanted)
 		return true;
 	return f->has_deadline && reactor_now_ns(f->req->core->reactor) >= f->deadline_ns;
 }
@@ -343,28 +355,33 @@ static void round_done(struct fetch *f)
 
 /* ---- accepting core: the answer ---- */
 
-/* Formats before 0.11 are not made here, which 3.9 does unless message.downconversion.enable is false. */
-static enum kerr check_version(const struct request *req, const struct fetch_part *p,
-			       const struct meta_topic *t)
+/* What a version may not have: zstd, as the topic's setting goes, and batches of format 2 before v4. Those
+ * are not turned into older formats here, which 3.9 does unless message.downconversion.enable is false. */
+static enum kerr check_version(const struct fetch *f, const struct fetch_part *p)
 {
-	if (p->read.slice.n == 0)
+	int version = f->req->version;
+	if (version >= VERSION_ZSTD || !p->visit || p->diverges)
 		return KERR_NONE;
-	if (req->version < VERSION_FORMAT_2)
-		return KERR_UNSUPPORTED_VERSION;
-	if (req->version < VERSION_ZSTD && t && t->settings &&
-	    t->settings->config->compression == COMPRESSION_ZSTD)
+	const struct meta_topic *t = meta_topic(f->req->core->meta, p->topic);
+	const struct topic_config *config = t && t->settings ? t->settings->config : NULL;
+	if (config && config->compression == COMPRESSION_ZSTD)
 		return KERR_UNSUPPORTED_COMPRESSION_TYPE;
-	return KERR_NONE;
+	if (version >= VERSION_FORMAT_2)
+		return KERR_NONE;
+	bool never = f->replica_id < 0 && config && !config->message_downconversion_enable;
+	return never || p->read.slice.n > 0 ? KERR_UNSUPPORTED_VERSION : KERR_NONE;
 }
 
 /* Moves what was read into the answer, as far as the budget goes over all home cores. */
-static void take_records(struct fetch *f, struct fetch_part *p, const struct meta_topic *topic,
-			 uint64_t *taken)
+static void take_records(struct fetch *f, struct fetch_part *p, uint64_t *taken)
 {
 	struct log_slice *slice = &p->read.slice;
 	chain_init(&p->records);
-	if (!p->error)
-		p->error = check_version(f->req, p, topic);
+	enum kerr error = check_version(f, p);
+	if (error) {
+		p->withheld = true;
+		settle(p, error);
+	}
 	bool fits = *taken == 0 || *taken + slice->n <= f->budget;
 	if (p->error || !fits || slice->n == 0)
 		return;
@@ -375,7 +392,8 @@ static void take_records(struct fetch *f, struct fetch_part *p, const struct met
 
 static void fill_aborted(struct fetch *f, const struct fetch_part *p, struct fetch_response_partition *out)
 {
-	out->n_aborted_transactions = f->isolation == READ_COMMITTED && !p->error ? 0 : -1;
+	bool unread = !p->visit || p->withheld; /* not null then, by an accident of 3.9's */
+	out->n_aborted_transactions = unread || (f->isolation == READ_COMMITTED && !p->error) ? 0 : -1;
 	if (p->error || p->read.n_aborted == 0)
 		return;
 	out->aborted_transactions = arena_array(&f->req->arena, p->read.n_aborted,
@@ -386,6 +404,17 @@ static void fill_aborted(struct fetch *f, const struct fetch_part *p, struct fet
 	for (uint32_t i = 0; i < p->read.n_aborted; i++)
 		out->aborted_transactions[i] = (struct fetch_response_aborted_transaction){
 			p->read.aborted[i].producer_id, p->read.aborted[i].first_offset };
+}
+
+static void fill_leader(struct fetch *f, const struct fetch_part *p, struct fetch_response_partition *out)
+{
+	struct told_leader at;
+	bool moved = p->error == KERR_NOT_LEADER_OR_FOLLOWER || p->error == KERR_FENCED_LEADER_EPOCH;
+	if (f->req->version < VERSION_TELLS_LEADER || !moved ||
+	    !told_leader(f->req, p->topic, p->wish->partition, &at))
+		return;
+	out->current_leader.leader_id = at.id;
+	out->current_leader.leader_epoch = at.epoch;
 }
 
 static void fill_partition(struct fetch *f, struct fetch_part *p, struct fetch_response_partition *out)
@@ -401,9 +430,10 @@ static void fill_partition(struct fetch *f, struct fetch_part *p, struct fetch_r
 		out->diverging_epoch.epoch = p->diverging_epoch;
 		out->diverging_epoch.end_offset = p->diverging_end;
 	}
-	out->records.bytes = slice_of("", 0);
+	out->records.bytes = p->withheld ? SLICE_NULL : slice_of("", 0);
 	if (p->records.bytes > 0)
 		out->records.links = &p->records;
+	fill_leader(f, p, out);
 }
 
 static bool same_topic(const struct fetch *f, const struct fetch_part *a, const struct fetch_part *b)
@@ -413,10 +443,25 @@ static bool same_topic(const struct fetch *f, const struct fetch_part *a, const 
 	return slice_eq(a->topic, b->topic);
 }
 
+/* Where the leaders are that the answer names: `all` are its partitions. */
+static void fill_endpoints(struct request *req, const struct fetch_response_partition *all, size_t n,
+			   struct fetch_response *out)
+{
+	struct told_endpoints told = { .req = req };
+	for (size_t i = 0; i < n; i++)
+		if (all[i].current_leader.leader_id >= 0)
+			told_endpoints_add(&told, all[i].current_leader.leader_id);
+	out->node_endpoints = arena_array(&req->arena, (size_t)told.n, sizeof *out->node_endpoints);
+	for (int i = 0; out->node_endpoints && i < told.n; i++)
+		out->node_endpoints[out->n_node_endpoints++] = (struct fetch_response_node_endpoint){
+			told.v[i].id, told.v[i].host, told.v[i].port, told.v[i].rack };
+}
+
 /* Partitions that are told, neighbours of one topic together. */
 static void fill_topics(struct fetch *f, const struct fetch_outcome *outcomes, struct fetch_response *out,
 			struct fetch_response_partition *all)
 {
+	struct fetch_response_partition *first = all;
 	struct fetch_response_topic *topic = NULL;
 	const struct fetch_part *before = NULL;
 	for (size_t i = 0; i < f->plan.n; i++) {
@@ -431,6 +476,8 @@ static void fill_topics(struct fetch *f, const struct fetch_outcome *outcomes, s
 		topic->n_partitions++;
 		before = p;
 	}
+	if (f->req->version >= VERSION_TELLS_LEADER)
+		fill_endpoints(f->req, first, (size_t)(all - first), out);
 }
 
 static void free_reads(struct fetch *f)
@@ -494,7 +541,7 @@ static struct fetch_outcome *outcomes_of(struct fetch *f)
 		if (!p->visit)
 			p->error = p->refused;
 		const struct meta_topic *topic = find_topic(f, p);
-		take_records(f, p, topic, &taken);
+		take_records(f, p, &taken);
 		count(f, p, topic);
 		outcomes[i] = (struct fetch_outcome){ .has_records = p->records.bytes > 0,
 						      .must_tell = p->error || p->diverges,
@@ -535,6 +582,32 @@ static void respond(struct fetch *f)
 }
 
 /* ---- accepting core: the request ---- */
+
+/* The same error for every partition of the request, which versions that know topics by name spell out. */
+static void refuse_whole(struct fetch *f, enum kerr error)
+{
+	struct request *req = f->req;
+	struct fetch_response out;
+	fetch_response_defaults(&out);
+	out.error_code = (int16_t)error;
+	out.session_id = f->msg.session_id;
+	int32_t n = req->version < VERSION_BY_ID ? f->msg.n_topics : 0;
+	out.responses = arena_array(&req->arena, (size_t)n, sizeof *out.responses);
+	struct fetch_response_partition *all = arena_array(&req->arena, f->session.n_wishes, sizeof *all);
+	for (int32_t t = 0; out.responses && all && t < n; t++) {
+		const struct fetch_request_topic *from = &f->msg.topics[t];
+		out.responses[out.n_responses++] =
+			(struct fetch_response_topic){ from->topic, from->topic_id, all, from->n_partitions };
+		for (int32_t i = 0; i < from->n_partitions; i++, all++) {
+			fetch_response_partition_defaults(all);
+			all->partition_index = from->partitions[i].partition;
+			all->error_code = (int16_t)error;
+			all->high_watermark = -1;
+		}
+	}
+	fetch_response_encode(response_begin(req), req->version, &out);
+	response_send(req);
+}
 
 static void to_home(struct fetch *f, struct fetch_part *p)
 {
@@ -632,6 +705,7 @@ static void prepare(struct fetch *f)
 	if (f->replica_id >= 0 || f->replica_id == DEBUGGING_REPLICA)
 		f->isolation = READ_AS_FOLLOWER;
 	f->budget = (uint64_t)max_of(min_of(msg->max_bytes, req->core->api->config->fetch_max_bytes), 0);
+	f->wanted = min_of((uint64_t)max_of(msg->min_bytes, 0), f->budget);
 	f->deadline.fire = deadline;
 	f->again.run = again;
 	f->session = (struct session_request){ .id = msg->session_id, .epoch = msg->session_epoch,
@@ -652,6 +726,10 @@ void handle_fetch(struct request *req)
 	prepare(f);
 	if (arena_overflowed(&req->arena)) {
 		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	if (f->isolation != READ_AS_FOLLOWER && f->msg.isolation_level != 0 && f->msg.isolation_level != 1) {
+		refuse_whole(f, KERR_UNKNOWN_SERVER_ERROR); /* as 3.9 */
 		return;
 	}
 	f->plan = session_begin(req->core->sessions, &f->session,

@@ -76,11 +76,16 @@ static void find_one(struct request *req, int8_t type, struct slice key,
 	if (type == KEY_GROUP) {
 		find_group(req, key, out);
 	} else if (type == KEY_TRANSACTION) {
-		out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
+		/* An error that no client takes for a passing one. */
+		out->error_code = KERR_UNSUPPORTED_VERSION;
 		out->error_message = SLICE_LIT("Transactions are not served by this broker.");
+	} else if (type == KEY_SHARE) {
+		bool known = req->version >= VERSION_SHARE;
+		out->error_code = known ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_INVALID_REQUEST;
+		out->error_message = SLICE_LIT("Share groups are not served by this broker.");
 	} else {
-		bool share = type == KEY_SHARE && req->version >= VERSION_SHARE;
-		out->error_code = share ? KERR_COORDINATOR_NOT_AVAILABLE : KERR_INVALID_REQUEST;
+		out->error_code = KERR_INVALID_REQUEST;
+		out->error_message = SLICE_LIT("The type of the coordinator's key is not known.");
 	}
 }
 

@@ -10,6 +10,9 @@
 
 #include "list_offsets.kmsg.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 enum {
 	TIMESTAMP_LATEST = -1,
 	TIMESTAMP_EARLIEST = -2,
@@ -20,6 +23,7 @@ enum {
 	VERSION_MAX = 7,
 	VERSION_EARLIEST_LOCAL = 8,
 	VERSION_LATEST_TIERED = 9,
+	CONSUMER_REPLICA = -1,
 	DEBUGGING_REPLICA = -2,
 };
 
@@ -32,9 +36,12 @@ struct part {
 	struct hop *hop;
 	struct log_time search;
 	int64_t limit;             /* of what the asker may read */
+	bool is_twice;             /* in the request */
 	enum kerr error;
 	int64_t timestamp, offset;
 	int32_t leader_epoch;
+	int64_t *old_style;        /* v0: many offsets; free() them */
+	uint32_t n_old_style;
 };
 
 struct hop {
@@ -62,11 +69,8 @@ static void fill_partition(struct request *req, const struct part *p,
 	out->partition_index = p->from->partition_index;
 	out->error_code = (int16_t)p->error;
 	if (req->version == VERSION_OLD_STYLE) {
-		out->old_style_offsets = arena_alloc(&req->arena, sizeof *out->old_style_offsets);
-		if (!p->error && p->offset >= 0 && out->old_style_offsets) {
-			out->old_style_offsets[0] = p->offset;
-			out->n_old_style_offsets = 1;
-		}
+		out->old_style_offsets = p->old_style;
+		out->n_old_style_offsets = (int32_t)p->n_old_style;
 		return;
 	}
 	out->timestamp = p->timestamp;
@@ -95,6 +99,8 @@ static void respond(struct request *req)
 			fill_partition(req, &s->parts[i], &all[i]);
 	}
 	list_offsets_response_encode(response_begin(req), req->version, &out);
+	for (int i = 0; i < s->n_parts; i++)
+		free(s->parts[i].old_style);
 	response_send(req);
 }
 
@@ -159,17 +165,41 @@ static enum partition_isolation isolation_of(const struct list_offsets_request *
 	return msg->isolation_level == 1 ? READ_COMMITTED : READ_UNCOMMITTED;
 }
 
-static void look(struct part *p, const struct list_offsets_request *msg)
+/* v0: as many as were asked for, none of them above what the asker may read. */
+static void answer_old_style(struct part *p, const struct partition *at)
+{
+	uint32_t max = min_of((uint32_t)p->from->max_num_offsets, log_segments(at->log) + 1);
+	p->old_style = mem_alloc((max + 1) * sizeof *p->old_style);
+	p->n_old_style = log_offsets_by_age(at->log, p->from->timestamp, max, p->old_style);
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < p->n_old_style; i++)
+		if (p->old_style[i] <= p->limit || n == 0)
+			p->old_style[n++] = min_of(p->old_style[i], p->limit);
+	p->n_old_style = n;
+}
+
+/* An epoch below -1 is older than any; only -1 says nothing. */
+static enum kerr check_leader(const struct partition *at, int32_t client_epoch)
+{
+	enum kerr error = partition_check_leader(at, client_epoch);
+	return !error && client_epoch < -1 ? KERR_FENCED_LEADER_EPOCH : error;
+}
+
+static void look(struct part *p, const struct list_offsets *s)
 {
 	struct partition *at = replicas_find(p->hop->there->replicas, p->topic->name,
 					     p->from->partition_index);
-	p->error = at ? partition_check_leader(at, p->from->current_leader_epoch)
-		: KERR_NOT_LEADER_OR_FOLLOWER;
+	p->error = at ? check_leader(at, p->from->current_leader_epoch) : KERR_NOT_LEADER_OR_FOLLOWER;
 	if (p->error) {
 		part_done(p);
 		return;
 	}
-	p->limit = partition_read_limit(at, isolation_of(msg));
+	p->limit = partition_read_limit(at, isolation_of(&s->msg));
+	if (p->hop->req->version == VERSION_OLD_STYLE) {
+		answer_old_style(p, at);
+		part_done(p);
+		return;
+	}
 	if (answer_special(p, at)) {
 		part_done(p);
 		return;
@@ -189,7 +219,7 @@ static void hop_run(struct reactor *here, struct msg *m)
 		hop->pending++;
 	for (struct part *p = hop->first, *next; p; p = next) {
 		next = p->next; /* the last part_done() gives the hop away */
-		look(p, &s->msg);
+		look(p, s);
 	}
 }
 
@@ -209,9 +239,19 @@ static bool is_known_timestamp(int version, int64_t timestamp)
 
 static enum kerr check(struct request *req, const struct part *p)
 {
+	const struct list_offsets *s = req->state;
+	if (p->is_twice)
+		return KERR_INVALID_REQUEST;
+	if (s->msg.replica_id == CONSUMER_REPLICA && s->msg.isolation_level != 0 &&
+	    s->msg.isolation_level != 1)
+		return KERR_UNKNOWN_SERVER_ERROR; /* as 3.9 */
 	if (!meta_partition(req->core->meta, p->topic->name, p->from->partition_index))
 		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
-	return is_known_timestamp(req->version, p->from->timestamp) ? KERR_NONE : KERR_UNSUPPORTED_VERSION;
+	if (!is_known_timestamp(req->version, p->from->timestamp))
+		return KERR_UNSUPPORTED_VERSION;
+	if (req->version == VERSION_OLD_STYLE && p->from->max_num_offsets < 0)
+		return KERR_UNKNOWN_SERVER_ERROR; /* as 3.9 */
+	return KERR_NONE;
 }
 
 static void to_home(struct request *req, struct part *p)
@@ -246,6 +286,35 @@ static bool collect(struct request *req, struct list_offsets *s)
 	return true;
 }
 
+static int by_partition(const void *a, const void *b)
+{
+	const struct part *x = *(struct part *const *)a, *y = *(struct part *const *)b;
+	uint32_t n = min_of(x->topic->name.n, y->topic->name.n);
+	int order = n ? memcmp(x->topic->name.p, y->topic->name.p, n) : 0;
+	if (order == 0)
+		order = (x->topic->name.n > y->topic->name.n) - (x->topic->name.n < y->topic->name.n);
+	if (order == 0)
+		order = (x->from->partition_index > y->from->partition_index) -
+			(x->from->partition_index < y->from->partition_index);
+	return order;
+}
+
+/* A partition that is named more than once is refused each time; v0 knows no better. */
+static bool find_twice(struct request *req, struct list_offsets *s)
+{
+	struct part **sorted = arena_array(&req->arena, (size_t)s->n_parts, sizeof *sorted);
+	if (!sorted)
+		return false;
+	for (int i = 0; i < s->n_parts; i++)
+		sorted[i] = &s->parts[i];
+	if (req->version > VERSION_OLD_STYLE && s->n_parts > 1)
+		qsort(sorted, (size_t)s->n_parts, sizeof *sorted, by_partition);
+	for (int i = 1; req->version > VERSION_OLD_STYLE && i < s->n_parts; i++)
+		if (by_partition(&sorted[i - 1], &sorted[i]) == 0)
+			sorted[i - 1]->is_twice = sorted[i]->is_twice = true;
+	return true;
+}
+
 void handle_list_offsets(struct request *req)
 {
 	struct list_offsets *s = arena_alloc(&req->arena, sizeof *s);
@@ -253,7 +322,7 @@ void handle_list_offsets(struct request *req)
 	req->state = s;
 	if (!request_decode_ok(req, list_offsets_request_decode(&req->body, req->version, &s->msg)))
 		return;
-	if (!collect(req, s)) {
+	if (!collect(req, s) || !find_twice(req, s)) {
 		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
 		return;
 	}

@@ -25,6 +25,7 @@ enum {
 
 struct metadata_state {
 	struct metadata_request msg;
+	bool by_id;         /* some topic has an id: then names count for nothing */
 	enum kerr *created; /* beside msg.topics: what became of the creation of a topic that was not there */
 };
 
@@ -120,6 +121,11 @@ static void fill_topic(struct request *req, const struct meta_topic *t, struct m
 			fill_partition(req, &t->partitions[i], i, &out->partitions[out->n_partitions++]);
 }
 
+static bool asks_by_id(const struct metadata_request_topic *asked)
+{
+	return !uuid_is_zero(&asked->topic_id) || slice_is_null(asked->name);
+}
+
 static void fill_unknown(struct request *req, const struct metadata_request_topic *asked, enum kerr error,
 			 struct metadata_response_topic *out)
 {
@@ -130,11 +136,11 @@ static void fill_unknown(struct request *req, const struct metadata_request_topi
 	if (req->version < VERSION_BY_ID && slice_is_null(out->name))
 		out->name = slice_of("", 0);
 	out->is_internal = !slice_is_null(asked->name) && name_is_internal(asked->name);
-}
-
-static bool asks_by_id(const struct metadata_request_topic *asked)
-{
-	return slice_is_null(asked->name);
+	if (asks_by_id(asked))
+		return;
+	const struct metadata_state *s = req->state;
+	if (s->msg.include_topic_authorized_operations)
+		out->topic_authorized_operations = TOPIC_OPERATIONS;
 }
 
 static bool wants_all(const struct request *req, const struct metadata_request *msg)
@@ -142,18 +148,39 @@ static bool wants_all(const struct request *req, const struct metadata_request *
 	return req->version >= VERSION_NULL_IS_ALL ? msg->n_topics < 0 : msg->n_topics == 0;
 }
 
-static void fill_asked(struct request *req, int32_t i, struct metadata_response_topic *out)
+static void fill_by_id(struct request *req, const struct metadata_request_topic *asked,
+		       struct metadata_response_topic *out)
+{
+	const struct meta_topic *t = meta_topic_by_id(req->core->meta, &asked->topic_id);
+	if (t) {
+		fill_topic(req, t, out);
+		return;
+	}
+	fill_unknown(req, asked, KERR_UNKNOWN_TOPIC_ID, out);
+	out->name = SLICE_NULL;
+}
+
+static void fill_by_name(struct request *req, int32_t i, struct metadata_response_topic *out)
 {
 	const struct metadata_state *s = req->state;
 	const struct metadata_request_topic *asked = &s->msg.topics[i];
-	const struct meta_topic *t = asks_by_id(asked) ? meta_topic_by_id(req->core->meta, &asked->topic_id)
-						       : meta_topic(req->core->meta, asked->name);
+	const struct meta_topic *t = meta_topic(req->core->meta, asked->name);
 	if (t)
 		fill_topic(req, t, out);
-	else if (asks_by_id(asked))
-		fill_unknown(req, asked, KERR_UNKNOWN_TOPIC_ID, out);
 	else
 		fill_unknown(req, asked, s->created[i], out);
+}
+
+/* One answer for each topic asked for: by_id says whether names or ids are looked at. */
+static void fill_asked(struct request *req, struct metadata_response *out)
+{
+	const struct metadata_state *s = req->state;
+	for (int32_t i = 0; i < s->msg.n_topics; i++) {
+		if (!s->by_id)
+			fill_by_name(req, i, &out->topics[out->n_topics++]);
+		else if (asks_by_id(&s->msg.topics[i]))
+			fill_by_id(req, &s->msg.topics[i], &out->topics[out->n_topics++]);
+	}
 }
 
 static bool fill_topics(struct request *req, struct metadata_response *out)
@@ -161,15 +188,15 @@ static bool fill_topics(struct request *req, struct metadata_response *out)
 	const struct metadata_state *s = req->state;
 	const struct metadata *meta = req->core->meta;
 	bool all = wants_all(req, &s->msg);
-	out->n_topics = all ? meta_topics(meta) : s->msg.n_topics;
-	out->topics = arena_array(&req->arena, (size_t)out->n_topics, sizeof *out->topics);
-	for (int32_t i = 0; out->topics && i < out->n_topics; i++) {
-		if (all)
-			fill_topic(req, meta_topic_at(meta, i), &out->topics[i]);
-		else
-			fill_asked(req, i, &out->topics[i]);
-	}
-	return out->topics != NULL;
+	int32_t n = all ? meta_topics(meta) : s->msg.n_topics;
+	out->topics = arena_array(&req->arena, (size_t)n, sizeof *out->topics);
+	if (!out->topics)
+		return false;
+	if (!all)
+		fill_asked(req, out);
+	for (int32_t i = 0; all && i < n; i++)
+		fill_topic(req, meta_topic_at(meta, i), &out->topics[out->n_topics++]);
+	return true;
 }
 
 static void respond(struct request *req)
@@ -210,7 +237,7 @@ static bool find_missing(struct request *req, bool may_create)
 	bool missing = false;
 	for (int32_t i = 0; i < s->msg.n_topics; i++) {
 		const struct metadata_request_topic *asked = &s->msg.topics[i];
-		if (asks_by_id(asked) || meta_topic(req->core->meta, asked->name))
+		if (s->by_id || meta_topic(req->core->meta, asked->name))
 			continue;
 		s->created[i] = KERR_UNKNOWN_TOPIC_OR_PARTITION;
 		if (name_problem(asked->name))
@@ -225,10 +252,18 @@ static bool find_missing(struct request *req, bool may_create)
 static bool is_valid(const struct request *req, const struct metadata_request *msg)
 {
 	for (int32_t i = 0; i < msg->n_topics; i++)
-		if (req->version < VERSION_BY_ID &&
-		    (slice_is_null(msg->topics[i].name) || !uuid_is_zero(&msg->topics[i].topic_id)))
+		if (req->version < VERSION_BY_ID && asks_by_id(&msg->topics[i]))
 			return false;
 	return true;
+}
+
+/* A topic without name and id is asked for by its id, which nobody has. */
+static bool is_by_id(const struct metadata_request *msg)
+{
+	for (int32_t i = 0; i < msg->n_topics; i++)
+		if (asks_by_id(&msg->topics[i]))
+			return true;
+	return false;
 }
 
 static void refuse_ids(struct request *req)
@@ -254,6 +289,7 @@ void handle_metadata(struct request *req)
 		refuse_ids(req);
 		return;
 	}
+	s->by_id = is_by_id(&s->msg);
 	s->created = arena_array(&req->arena, (size_t)max_of(s->msg.n_topics, 0), sizeof *s->created);
 	if (!s->created) {
 		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
@@ -284,7 +320,6 @@ void handle_describe_cluster(struct request *req)
 			: KERR_UNSUPPORTED_ENDPOINT_TYPE;
 		out.error_message = SLICE_LIT("The request was sent to an endpoint of the wrong type.");
 		out.cluster_id = slice_of("", 0);
-		out.endpoint_type = msg.endpoint_type;
 	}
 	for (int i = 0; !out.error_code && out.brokers && i < meta_brokers(meta); i++) {
 		const struct meta_broker *b = meta_broker_at(meta, i);

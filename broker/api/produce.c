@@ -9,9 +9,11 @@
  */
 #include "broker/api/api.h"
 #include "broker/api/handlers.h"
+#include "broker/api/leaders.h"
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/cluster/names.h"
 #include "broker/cluster/shard.h"
 #include "broker/protocol/batch.h"
 
@@ -24,6 +26,7 @@ enum {
 	ACKS_NONE = 0,
 	ACKS_LEADER = 1,
 	BATCH_INFLATED_MAX = 512 * 1024 * 1024, /* most bytes that one compressed batch may come to */
+	VERSION_BATCHES = 3,                    /* the first version that takes batches of format 2 alone */
 	VERSION_TELLS_LEADER = 10,
 };
 
@@ -77,11 +80,12 @@ static void fill_errors(struct request *req, const struct part *p, struct produc
 
 static void fill_leader(struct request *req, const struct part *p, struct produce_response_partition *out)
 {
-	const struct meta_partition *known = meta_partition(req->core->meta, p->topic->name, p->from->index);
-	if (req->version < VERSION_TELLS_LEADER || p->error != KERR_NOT_LEADER_OR_FOLLOWER || !known)
+	struct told_leader at;
+	if (req->version < VERSION_TELLS_LEADER || p->error != KERR_NOT_LEADER_OR_FOLLOWER ||
+	    !told_leader(req, p->topic->name, p->from->index, &at))
 		return;
-	out->current_leader.leader_id = known->leader;
-	out->current_leader.leader_epoch = known->leader_epoch;
+	out->current_leader.leader_id = at.id;
+	out->current_leader.leader_epoch = at.epoch;
 }
 
 static void fill_partition(struct request *req, const struct part *p, struct produce_response_partition *out)
@@ -100,30 +104,18 @@ static void fill_partition(struct request *req, const struct part *p, struct pro
 	out->log_append_time_ms = p->log_append_time;
 }
 
-/* Who leads the partitions that are not led here, for clients that listen (v10). */
-static void fill_endpoints(struct request *req, struct produce_response *out)
+/* Where the leaders are that the answer names. */
+static void fill_endpoints(struct request *req, const struct produce_response_partition *all, int n,
+			   struct produce_response *out)
 {
-	const struct metadata *meta = req->core->meta;
-	out->node_endpoints = arena_array(&req->arena, (size_t)meta_brokers(meta),
-					  sizeof *out->node_endpoints);
-	if (!out->node_endpoints)
-		return;
-	for (int i = 0; i < meta_brokers(meta); i++) {
-		const struct meta_broker *b = meta_broker_at(meta, i);
-		const struct meta_endpoint *at = meta_endpoint(b, request_listener(req));
-		if (at)
-			out->node_endpoints[out->n_node_endpoints++] =
-				(struct produce_response_node_endpoint){
-				b->id, slice_str(at->host), at->port, slice_str(b->rack) };
-	}
-}
-
-static bool tells_leader(const struct produce *s)
-{
-	for (int i = 0; i < s->n_parts; i++)
-		if (s->parts[i].error == KERR_NOT_LEADER_OR_FOLLOWER)
-			return true;
-	return false;
+	struct told_endpoints told = { .req = req };
+	for (int i = 0; i < n; i++)
+		if (all[i].current_leader.leader_id >= 0)
+			told_endpoints_add(&told, all[i].current_leader.leader_id);
+	out->node_endpoints = arena_array(&req->arena, (size_t)told.n, sizeof *out->node_endpoints);
+	for (int i = 0; out->node_endpoints && i < told.n; i++)
+		out->node_endpoints[out->n_node_endpoints++] = (struct produce_response_node_endpoint){
+			told.v[i].id, told.v[i].host, told.v[i].port, told.v[i].rack };
 }
 
 static void respond(struct request *req, struct produce *s)
@@ -144,8 +136,8 @@ static void respond(struct request *req, struct produce *s)
 		for (int32_t k = 0; k < n; k++, i++)
 			fill_partition(req, &s->parts[i], &all[i]);
 	}
-	if (req->version >= VERSION_TELLS_LEADER && tells_leader(s))
-		fill_endpoints(req, &out);
+	if (req->version >= VERSION_TELLS_LEADER)
+		fill_endpoints(req, all, s->n_parts, &out);
 	produce_response_encode(response_begin(req), req->version, &out);
 	response_send(req);
 }
@@ -254,8 +246,12 @@ static void appended(struct partition_append *a)
 static void append(struct part *p, bool all)
 {
 	struct partition *at = replicas_find(p->hop->there->replicas, p->topic->name, p->from->index);
-	if (!at) {
+	if (!at || (p->error && !partition_is_leader(at))) {
 		p->error = KERR_NOT_LEADER_OR_FOLLOWER;
+		return;
+	}
+	if (p->error) { /* refused already; it came for the log's start */
+		p->log_start_offset = log_start_offset(at->log);
 		return;
 	}
 	struct slice bytes = slice_of(p->checked.batch.p, p->checked.batch.n);
@@ -334,6 +330,9 @@ static enum kerr check_records(struct request *req, struct part *p, const struct
 	int64_t now_ms = reactor_wall_ms(req->core->reactor);
 	enum kerr error = batch_check(req->core->codecs, &req->arena, req->version, p->from->records.bytes,
 				      &rules, now_ms, &p->checked);
+	/* Formats 0 and 1 are not served, although their versions are said (see api.tbl). */
+	if (req->version < VERSION_BATCHES && error == KERR_UNSUPPORTED_FOR_MESSAGE_FORMAT)
+		return KERR_UNSUPPORTED_VERSION;
 	if (error || p->checked.batch.n == 0)
 		return error;
 	if (batch_is_transactional(&p->checked.batch)) {
@@ -346,17 +345,55 @@ static enum kerr check_records(struct request *req, struct part *p, const struct
 	return error;
 }
 
+/* Topics of the broker's own are written by itself, and by an admin who says so by the client id. */
+static bool may_write(const struct request *req, struct slice topic)
+{
+	return !name_is_internal(topic) || slice_is(req->client_id, "__admin_client");
+}
+
 static enum kerr check(struct request *req, struct part *p)
 {
 	const struct produce *s = req->state;
 	const struct meta_topic *topic = meta_topic(req->core->meta, p->topic->name);
 	if (!meta_topic_partition(topic, p->from->index))
 		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
-	if (s->msg.acks < ACKS_ALL || s->msg.acks > ACKS_LEADER)
-		return KERR_INVALID_REQUIRED_ACKS;
 	if (!topic->settings)
 		return KERR_NOT_LEADER_OR_FOLLOWER; /* settings are known wherever a replica is */
-	return check_records(req, p, topic->settings->config);
+	enum kerr error = check_records(req, p, topic->settings->config);
+	if (error && !p->checked.framed)
+		return error;
+	bool acks_fit = s->msg.acks >= ACKS_ALL && s->msg.acks <= ACKS_LEADER;
+	if (!acks_fit || !may_write(req, p->topic->name)) {
+		p->checked = (struct batch_checked){ 0 };
+		return acks_fit ? KERR_INVALID_TOPIC_EXCEPTION : KERR_INVALID_REQUIRED_ACKS;
+	}
+	return error;
+}
+
+/* Whether the partition's home must be asked: to append, or, as 3.9 does where the log itself would find the
+ * fault, for the start of the log. */
+static bool goes_home(const struct part *p)
+{
+	if (p->checked.batch.n == 0)
+		return false;
+	return !p->error ||
+	       (p->checked.framed && p->error != KERR_MESSAGE_TOO_LARGE && p->error != KERR_CORRUPT_MESSAGE);
+}
+
+/* What ends the whole request: a first batch that cannot be framed, or a transaction without its id. */
+static enum kerr check_whole(const struct produce *s, const char **why)
+{
+	bool transactional = false, idempotent;
+	for (int i = 0; i < s->n_parts && !transactional; i++) {
+		struct slice records = s->parts[i].from->records.bytes;
+		enum kerr error = batch_first_flags(records, &transactional, &idempotent, why);
+		if (error)
+			return error;
+	}
+	if (!transactional || !slice_is_null(s->msg.transactional_id))
+		return KERR_NONE;
+	*why = "A batch is transactional, and the request names no transactional id.";
+	return KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 }
 
 static void to_home(struct request *req, struct part *p)
@@ -392,26 +429,11 @@ static bool collect(struct request *req, struct produce *s)
 	return true;
 }
 
-void handle_produce(struct request *req)
+static void send_hops(struct request *req)
 {
-	struct produce *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
-	if (!request_decode_ok(req, produce_request_decode(&req->body, req->version, &s->msg)))
-		return;
-	if (!collect(req, s)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
-		return;
-	}
-	for (int i = 0; i < s->n_parts; i++) {
-		struct part *p = &s->parts[i];
-		p->append.op.base_offset = -1;
-		p->error = check(req, p);
-		if (!p->error && p->checked.batch.n > 0)
-			to_home(req, p);
-	}
-	s->hops_out++; /* this function itself, so that the last hop to end is not before the last to begin */
+	struct produce *s = req->state;
 	struct api *api = req->core->api;
+	s->hops_out++; /* this function itself, so that the last hop to end is not before the last to begin */
 	for (int core = 0; core < api->n_cores; core++) {
 		struct hop *hop = &s->hops[core];
 		if (!hop->req)
@@ -425,4 +447,28 @@ void handle_produce(struct request *req)
 	}
 	if (--s->hops_out == 0)
 		finish(req);
+}
+
+void handle_produce(struct request *req)
+{
+	struct produce *s = arena_alloc(&req->arena, sizeof *s);
+	must(s != NULL);
+	req->state = s;
+	if (!request_decode_ok(req, produce_request_decode(&req->body, req->version, &s->msg)))
+		return;
+	if (!collect(req, s)) {
+		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	const char *why = NULL;
+	enum kerr whole = check_whole(s, &why);
+	for (int i = 0; i < s->n_parts; i++) {
+		struct part *p = &s->parts[i];
+		p->append.op.base_offset = -1;
+		p->checked.why = why;
+		p->error = whole ? whole : check(req, p);
+		if (!whole && goes_home(p))
+			to_home(req, p);
+	}
+	send_hops(req);
 }

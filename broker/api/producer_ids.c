@@ -112,10 +112,14 @@ void handle_init_producer_id(struct request *req)
 	init_producer_id_response_defaults(&out);
 	out.producer_epoch = -1;
 	bool half = (msg.producer_id == -1) != (msg.producer_epoch == -1);
-	if (half || (!slice_is_null(msg.transactional_id) && msg.transactional_id.n == 0))
+	bool transactional = !slice_is_null(msg.transactional_id);
+	bool in_time = msg.transaction_timeout_ms > 0 &&
+		       msg.transaction_timeout_ms <= req->core->api->config->transaction_max_timeout_ms;
+	if (half || (transactional && msg.transactional_id.n == 0))
 		error = KERR_INVALID_REQUEST;
-	else if (!slice_is_null(msg.transactional_id))
-		error = KERR_NOT_COORDINATOR; /* this broker coordinates no transactions */
+	else if (transactional)
+		/* Transactions are not served: an error that no client takes for a passing one. */
+		error = in_time ? KERR_UNSUPPORTED_VERSION : KERR_INVALID_TRANSACTION_TIMEOUT;
 	else
 		error = producer_ids_next(req->core->api->producer_ids, &out.producer_id);
 	out.error_code = (int16_t)error;

@@ -304,7 +304,7 @@ static struct session_plan begin_full(struct sessions *s, const struct session_r
 	if (old)
 		session_remove(s, old);
 	struct session_plan plan = plan_of_request(req, arena);
-	plan.make = !plan.error && req->epoch == SESSION_EPOCH_INITIAL && req->n_wishes > 0;
+	plan.make = !plan.error && req->epoch == SESSION_EPOCH_INITIAL;
 	return plan;
 }
 

@@ -83,9 +83,12 @@ static void create_one(struct request *req, const struct create_topics_request *
 	struct topic_made made;
 	const char *why = NULL;
 	enum kerr error = KERR_UNKNOWN_SERVER_ERROR;
-	if (is_twice(msg, i)) {
+	if (slice_is(msg->topics[i].name, TOPIC_METADATA_LOG)) {
 		error = KERR_INVALID_REQUEST;
-		why = "Duplicate topic name.";
+		why = "The name is reserved for brokers without ZooKeeper.";
+	} else if (is_twice(msg, i)) {
+		error = KERR_INVALID_REQUEST;
+		why = "The request names this topic more than once.";
 	} else if (take_spec(req, &msg->topics[i], &spec)) {
 		error = topics_create(&req->core->api->topics, &spec, msg->validate_only, &req->arena, &made,
 				      &why);
@@ -108,7 +111,9 @@ static void wait_created(struct request *req, const struct create_topics_request
 		if (t->error_code || topics_wait_leaders(topics, t->name, t->num_partitions, left_ms))
 			continue;
 		t->error_code = KERR_REQUEST_TIMED_OUT;
-		t->error_message = SLICE_NULL;
+		t->n_configs = 0;
+		t->num_partitions = -1;
+		t->replication_factor = -1;
 	}
 }
 
@@ -126,11 +131,6 @@ void handle_create_topics(struct request *req)
 	}
 	bool active = controller_is_active(req->core->api->controller);
 	for (int32_t i = 0; i < msg.n_topics; i++) {
-		bool first = true;
-		for (int32_t k = 0; k < out.n_topics; k++)
-			first &= !slice_eq(out.topics[k].name, msg.topics[i].name);
-		if (!first)
-			continue; /* one answer for each name */
 		struct create_topics_response_topic *t = &out.topics[out.n_topics++];
 		create_topics_response_topic_defaults(t);
 		t->name = msg.topics[i].name;
@@ -146,29 +146,56 @@ void handle_create_topics(struct request *req)
 
 /* ---- DeleteTopics ---- */
 
-static enum kerr delete_one(struct request *req, struct slice *name, const struct uuid *id, const char **why)
+/* The topic that is meant: by name, or by an id whose name is then told, too. */
+static enum kerr find_doomed(struct request *req, struct delete_topics_response_topic *t)
 {
 	struct api *api = req->core->api;
 	const struct metadata *now = metastore_now(api->topics.metastore);
-	const struct meta_topic *t;
 	if (!controller_is_active(api->controller))
 		return KERR_NOT_CONTROLLER;
 	if (!api->config->delete_topic_enable)
 		return req->version < DELETE_VERSION_DISABLED ? KERR_INVALID_REQUEST
 			: KERR_TOPIC_DELETION_DISABLED;
-	if (!slice_is_null(*name) && !uuid_is_zero(id)) {
-		*why = "You can not specify both topic name and topic id.";
-		return KERR_INVALID_REQUEST;
-	}
-	t = slice_is_null(*name) ? meta_topic_by_id(now, id) : meta_topic(now, *name);
-	if (!t && slice_is_null(*name))
+	if (!slice_is_null(t->name))
+		return meta_topic(now, t->name) ? KERR_NONE : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	const struct meta_topic *known = meta_topic_by_id(now, &t->topic_id);
+	if (!known)
 		return KERR_UNKNOWN_TOPIC_ID;
-	if (!t)
-		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
-	*name = slice_of(arena_strdup(&req->arena, slice_of(t->name, t->name_bytes)), t->name_bytes);
-	if (!name->p)
-		return KERR_UNKNOWN_SERVER_ERROR;
-	return topics_delete(&api->topics, *name);
+	struct slice name = slice_of(known->name, known->name_bytes);
+	t->name = slice_of(arena_strdup(&req->arena, name), name.n);
+	return t->name.p ? KERR_NONE : KERR_UNKNOWN_SERVER_ERROR;
+}
+
+/* A topic with a name and an id ends the whole request. */
+static bool is_named_twice(const struct delete_topics_request *msg)
+{
+	for (int32_t i = 0; i < msg->n_topics; i++)
+		if (!slice_is_null(msg->topics[i].name) && !uuid_is_zero(&msg->topics[i].topic_id))
+			return true;
+	return false;
+}
+
+/* All topics are found before the first goes. */
+static void delete_all(struct request *req, const struct delete_topics_request *msg,
+		       struct delete_topics_response *out)
+{
+	bool by_id = req->version >= DELETE_VERSION_BY_ID;
+	bool refused = by_id && is_named_twice(msg);
+	for (int32_t i = 0; i < out->n_responses; i++) {
+		struct delete_topics_response_topic *t = &out->responses[i];
+		delete_topics_response_topic_defaults(t);
+		t->name = by_id ? msg->topics[i].name : msg->topic_names[i];
+		if (by_id)
+			t->topic_id = msg->topics[i].topic_id;
+		t->error_code = (int16_t)(refused ? KERR_INVALID_REQUEST : find_doomed(req, t));
+		if (refused)
+			t->error_message = SLICE_LIT("A topic of the request has both a name and an id.");
+	}
+	for (int32_t i = 0; i < out->n_responses; i++) {
+		struct delete_topics_response_topic *t = &out->responses[i];
+		if (!t->error_code)
+			t->error_code = (int16_t)topics_delete(&req->core->api->topics, t->name);
+	}
 }
 
 static void wait_deleted(struct request *req, int32_t timeout_ms, struct delete_topics_response *out)
@@ -196,21 +223,8 @@ void handle_delete_topics(struct request *req)
 		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
 		return;
 	}
-	for (int32_t i = 0; i < n; i++) {
-		struct delete_topics_response_topic *t = &out.responses[out.n_responses++];
-		const char *why = NULL;
-		delete_topics_response_topic_defaults(t);
-		t->name = by_id ? msg.topics[i].name : msg.topic_names[i];
-		if (by_id)
-			t->topic_id = msg.topics[i].topic_id;
-		const struct meta_topic *known = meta_topic(metastore_now(req->core->api->topics.metastore),
-							    t->name);
-		struct uuid id = t->topic_id;
-		if (by_id && known && uuid_is_zero(&id))
-			t->topic_id = known->id;
-		t->error_code = (int16_t)delete_one(req, &t->name, &id, &why);
-		t->error_message = words(why);
-	}
+	out.n_responses = n;
+	delete_all(req, &msg, &out);
 	wait_deleted(req, msg.timeout_ms, &out);
 	delete_topics_response_encode(response_begin(req), req->version, &out);
 	response_send(req);

@@ -6,10 +6,7 @@
 
 #include "api_versions.kmsg.h"
 
-enum {
-	VERSION_NAMES_CLIENT = 3,
-	CLIENT_TEXT_MAX = 255,
-};
+enum { VERSION_NAMES_CLIENT = 3 };
 
 /* [a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])? */
 static bool is_client_text(struct slice s)
@@ -22,7 +19,7 @@ static bool is_client_text(struct slice s)
 		if (!alphanumeric && !inner)
 			return false;
 	}
-	return s.n > 0 && s.n <= CLIENT_TEXT_MAX;
+	return s.n > 0;
 }
 
 static void respond(struct request *req, enum kerr error, const struct api_row *rows, size_t n)

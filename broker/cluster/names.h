@@ -10,6 +10,7 @@ enum { TOPIC_NAME_MAX = 249 };
 
 #define TOPIC_OFFSETS "__consumer_offsets"
 #define TOPIC_TRANSACTIONS "__transaction_state"
+#define TOPIC_METADATA_LOG "__cluster_metadata" /* of KRaft */
 
 /* NULL for a valid name, else Kafka's words for what is wrong, to follow "Topic name is invalid: ". */
 const char *name_problem(struct slice name);

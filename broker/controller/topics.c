@@ -63,25 +63,43 @@ static enum zk_err write_settings(const struct topics *t, const char *path, stru
 
 /* ---- creation: checks ---- */
 
-static enum kerr check_name(const struct topics *t, const struct topic_spec *spec, struct arena *arena,
-			    const char **why)
+static enum kerr check_name(const struct topic_spec *spec, struct arena *arena, const char **why)
 {
 	const char *problem = name_problem(spec->name);
 	if (problem) {
 		*why = arena_printf(arena, "Topic name is invalid: %s", problem);
 		return KERR_INVALID_TOPIC_EXCEPTION;
 	}
-	const struct metadata *now = metastore_now(t->metastore);
-	for (int i = 0; i < meta_topics(now); i++) {
-		const struct meta_topic *other = meta_topic_at(now, i);
-		struct slice name = slice_of(other->name, other->name_bytes);
-		if (slice_eq(name, spec->name) || !name_collides(name, spec->name))
-			continue;
-		*why = arena_printf(arena, "Topic '%.*s' collides with existing topics: %s",
-				    SLICE_ARGS(spec->name), other->name);
-		return KERR_INVALID_TOPIC_EXCEPTION;
-	}
 	return KERR_NONE;
+}
+
+static const char *find_collision(const struct zk_req *topics, struct slice name)
+{
+	for (unsigned i = 0; i < topics->n_children; i++) {
+		struct slice other = slice_str(topics->children[i]);
+		if (!slice_eq(other, name) && name_collides(other, name))
+			return topics->children[i];
+	}
+	return NULL;
+}
+
+/* Topics made a moment ago are in ZooKeeper and not yet in the metadata. */
+static enum kerr check_collision(const struct topics *t, struct slice name, struct arena *arena,
+				 const char **why)
+{
+	struct zk_req req;
+	if (!memchr(name.p, '.', name.n) && !memchr(name.p, '_', name.n))
+		return KERR_NONE;
+	zk_req_children(&req, znode_path(ZNODE_TOPICS), false);
+	enum kerr error = of_zk(zkc_call(t->zkc, &req), why);
+	const char *other = error ? NULL : find_collision(&req, name);
+	if (other) {
+		*why = arena_printf(arena, "Topic '%.*s' collides with existing topics: %s", SLICE_ARGS(name),
+				    other);
+		error = KERR_INVALID_TOPIC_EXCEPTION;
+	}
+	zk_req_fini(&req);
+	return error;
 }
 
 static enum kerr check_new(const struct topics *t, struct slice name, struct arena *arena, const char **why)
@@ -291,9 +309,11 @@ enum kerr topics_create(const struct topics *t, const struct topic_spec *spec, b
 	}
 	error = plan(t, spec, arena, &z, why);
 	if (!error)
-		error = check_name(t, spec, arena, why);
+		error = check_name(spec, arena, why);
 	if (!error)
 		error = check_new(t, spec->name, arena, why);
+	if (!error)
+		error = check_collision(t, spec->name, arena, why);
 	if (!error && spec->n_assignments > 0)
 		error = check_assignments(spec->assignments, spec->n_assignments, 0, why);
 	if (!error)

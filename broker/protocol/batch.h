@@ -312,6 +312,7 @@ struct batch_bad_record {
 
 struct batch_checked {
 	struct batch batch;		/* the one batch; n == 0: nothing to append (only before v3) */
+	bool framed;			/* what the version allows is there; faults beyond are the log's */
 	bool rebuild;			/* the topic wants another codec: batch_rebuild() before the append */
 	int32_t count;
 	int64_t max_timestamp;		/* real maximum of the records; now for LogAppendTime */

@@ -255,6 +255,7 @@ enum kerr batch_check(struct codecs *codecs, struct arena *arena, int version, s
 	error = find_batch(version, records, out);
 	if (error != KERR_NONE || out->batch.n == 0)
 		return error;
+	out->framed = true;
 	if ((error = check_envelope(rules, out)) != KERR_NONE || (error = check_header(out)) != KERR_NONE)
 		return error;
 	out->count = batch_count(&out->batch);

@@ -204,7 +204,7 @@ enum kerr partition_follower_has(struct partition *p, int32_t broker_id, int64_t
 {
 	CHECK_OBJ_NOTNULL(p, PARTITION_MAGIC);
 	for (int i = 0; i < p->role.n_replicas; i++)
-		if (p->role.replicas[i] == broker_id) {
+		if (p->role.replicas[i] == broker_id && broker_id != p->home->broker_id) {
 			p->follower_end[i] = fetch_offset;
 			advance_high_watermark(p);
 			return KERR_NONE;

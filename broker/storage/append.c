@@ -279,6 +279,7 @@ void log_write_queue(struct log *log)
 	must(log->queued_bytes == 0 || log->error);
 	log->end = log->next;
 	s->used = true;
+	s->mtime_ms = reactor_wall_ms(log->home);
 	list_splice_back(&log->settled, &log->queue);
 }
 

@@ -205,6 +205,12 @@ struct log_time {
 /* Always answers by `done`: records are looked into on a helper. */
 void log_offset_for_time(struct log *log, struct log_time *op);
 
+enum { LOG_TIME_LATEST = -1, LOG_TIME_EARLIEST = -2 };
+
+/* ListOffsets of old: where segments begin, and where the log ends, of those that were last written at
+ * `timestamp` or before, the newest first. At most `max` go to `out`; returns how many. */
+uint32_t log_offsets_by_age(const struct log *log, int64_t timestamp, uint32_t max, int64_t *out);
+
 /* ---- where it stands ---- */
 
 int64_t log_start_offset(const struct log *log);

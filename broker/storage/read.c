@@ -350,3 +350,20 @@ void log_offset_for_time(struct log *log, struct log_time *op)
 	op->leader_epoch = -1;
 	start_time(log, op, 0);
 }
+
+/* Rows are the segments by age and, behind them, the end of a log whose active segment is not empty. */
+uint32_t log_offsets_by_age(const struct log *log, int64_t timestamp, uint32_t max, int64_t *out)
+{
+	must(log_is(log));
+	uint32_t rows = log->n_segments + (log_active(log)->size > 0), n = 0;
+	if (timestamp == LOG_TIME_EARLIEST)
+		rows = 1;
+	else if (timestamp != LOG_TIME_LATEST && timestamp < reactor_wall_ms(log->home))
+		for (rows = log->n_segments; rows > 0 && log->segments[rows - 1]->mtime_ms > timestamp;)
+			rows--;
+	while (rows > 0 && n < max) {
+		rows--;
+		out[n++] = rows == log->n_segments ? log->end : max_of(log->segments[rows]->base, log->start);
+	}
+	return n;
+}
