@@ -254,15 +254,15 @@ class Broker:
 
 
 class Cluster:
-    """Brokers on one ZooKeeper. `with` ends them all."""
+    """Brokers on one ZooKeeper. `with` ends them all. Clusters of one test on the shared one differ by `chroot`."""
 
-    def __init__(self, env, own_zk=False):
+    def __init__(self, env, own_zk=False, chroot=""):
         self.env, self.brokers = env, []
         self.own_zk = own_zk
         if own_zk:
             self.zk, self.chroot = ZooKeeper(os.path.join(env.folder, "zk"), env.ports.take()), ""
         else:
-            self.zk, self.chroot = env.shared_zk(), "/" + env.name
+            self.zk, self.chroot = env.shared_zk(), "/" + env.name + chroot
         self.zk_connect = f"127.0.0.1:{self.zk.port}{self.chroot}"
 
     def __enter__(self):
