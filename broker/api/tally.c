@@ -51,9 +51,9 @@ void tally_init(struct tally *t, struct reactor *reactor)
 void tally_answered(struct tally *t, const struct tally_entry *e)
 {
 	must(t->n < TALLY_MAX);
+	if (t->n == 0)
+		reactor_defer(t->reactor, &t->settle);
 	t->answered[t->n++] = *e;
 	if (t->n == TALLY_MAX)
 		settle(t);
-	else
-		reactor_defer(t->reactor, &t->settle);
 }
