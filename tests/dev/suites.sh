@@ -31,7 +31,7 @@ unit_tests() { # DIR [make argument ...]: `make check`, each program one line of
 		printf -- '--- %s\n' "$name"; tail -25 "${trs%.trs}.log"
 	done < <(find "$dir" -name '*.trs' | sort)
 	# What make could not even build left no result.
-	if grep -q 'Error [0-9]' "$log" && ! grep -qs '^:global-test-result: [^P]' $(find "$dir" -name '*.trs'); then
+	if grep -q 'Error [0-9]' "$log" && ! grep -rqs --include='*.trs' '^:global-test-result: [^P]' "$dir"; then
 		tail -20 "$log"; tally_add FAIL "$dir make check"
 	fi
 }
