@@ -67,7 +67,7 @@ asan_suite() { # [option of tests/it/run ...]
 # What runs on several threads at once: the reactor's room.
 tsan_suite() {
 	local programs
-	programs=$(ls tests/unit/reactor/ut_*.c tests/sim/ut_*.c 2> /dev/null | sed 's/\.c$//' | xargs)
+	programs=$(find tests/unit/reactor tests/sim -name "ut_*.c" | sed "s/\.c$//" | sort | xargs)
 	counted "build-tsan" build build-tsan gcc "--enable-werror --enable-sanitize=thread" || return 0
 	unit_tests build-tsan check_PROGRAMS="$programs" TESTS="$programs"
 }
