@@ -192,6 +192,8 @@ static bool up_net(struct broker *b)
 
 static bool up_registration(struct broker *b)
 {
+	if (!broker_leads_itself(b))
+		return false;
 	enum zk_err err = broker_register(b);
 	if (err != ZK_OK && !b->stop_asked)
 		log_fatal(LOGGER, "[KafkaServer id=%d] This broker cannot be registered: %s.", b->id,

@@ -64,6 +64,8 @@ bool broker_find_cluster_id(struct broker *b);
 bool broker_find_id(struct broker *b);
 /* Puts /brokers/ids/<id> there; its czxid is the new broker epoch. */
 enum zk_err broker_register(struct broker *b);
+/* Before registering: whether no other broker is the controller. */
+bool broker_leads_itself(struct broker *b);
 /* The session ended in order: there is nothing to take back. Blocks for a moment. */
 void broker_forget_session(struct broker *b);
 /* Follows /config/changes: topics' settings take effect when somebody writes them. */

@@ -313,6 +313,43 @@ enum zk_err broker_register(struct broker *b)
 	}
 }
 
+/* Who is in /controller; -1: nobody, or nobody that can be read. */
+static int32_t read_controller(struct broker *b)
+{
+	struct zk_req req;
+	struct arena arena;
+	struct znode_why why;
+	struct znode_controller z = { .broker = -1 };
+	arena_init(&arena, ZK_ARENA_BYTES);
+	zk_req_get(&req, znode_path(ZNODE_CONTROLLER), false);
+	if (zkc_call(b->zkc, &req) != ZK_OK || znode_controller_decode(&arena, req.data, &z, &why) != 0)
+		z.broker = -1;
+	zk_req_fini(&req);
+	arena_free(&arena);
+	return z.broker;
+}
+
+/* Another controller would give this broker replicas to lead and to follow, and never hear that it has them. One that
+ * has died is waited for. */
+bool broker_leads_itself(struct broker *b)
+{
+	int64_t waited_ms = 0;
+	for (int32_t other; (other = read_controller(b)) >= 0 && other != b->id;) {
+		if (waited_ms == 0)
+			log_warn(ZK_LOGGER, "Broker %d is the controller of this cluster; waiting for it to go.", other);
+		if (b->stop_asked)
+			return false;
+		if (waited_ms > b->config->zookeeper_session_timeout_ms + REGISTER_AGAIN_MS) {
+			log_fatal(ZK_LOGGER, "Broker %d is the controller of this cluster. This build serves clusters "
+				  "of one broker, under its own controller: it does not join others yet.", other);
+			return false;
+		}
+		fiber_sleep(b->control, REGISTER_AGAIN_MS);
+		waited_ms += REGISTER_AGAIN_MS;
+	}
+	return true;
+}
+
 /* ---- changes of configs ---- */
 
 struct config_watch {

@@ -79,21 +79,18 @@ static bool first_leadership(struct controller *c, const struct ctl_partition *p
 	return e.found;
 }
 
-/* One step of making many partitions: a create for each, pipelined. A node that is there already is all right
- * for the parents; for the state it means that another controller was here. */
-static bool create_all(struct controller *c, struct zk_req *reqs, size_t n, bool may_exist)
+enum make_step { MAKE_PARENT, MAKE_PARTITION, MAKE_STATE, MAKE_STEPS };
+
+/* One step of making many partitions: a create for each, pipelined. False when one was fenced. */
+static bool create_all(struct controller *c, struct zk_req *reqs, size_t n, enum make_step step)
 {
-	bool fenced = !ctl_write_all(c, reqs, n);
-	for (size_t i = 0; i < n; i++) {
-		bool fine = reqs[i].err == ZK_OK || (may_exist && reqs[i].err == ZK_NODEEXISTS);
-		if (!fine && !fenced)
+	bool going = ctl_write_all(c, reqs, n);
+	for (size_t i = 0; going && step != MAKE_STATE && i < n; i++)
+		if (reqs[i].err != ZK_OK && reqs[i].err != ZK_NODEEXISTS)
 			log_error(CTL_STATE_LOGGER, "A partition's znode could not be made: %s.",
 				  zk_err_text(reqs[i].err));
-	}
-	return !fenced;
+	return going;
 }
-
-enum make_step { MAKE_PARENT, MAKE_PARTITION, MAKE_STATE, MAKE_STEPS };
 
 struct making {
 	struct ctl_partition *p;
@@ -122,7 +119,7 @@ static bool make_znodes(struct controller *c, struct making *new, int n, struct 
 			struct slice data = step == MAKE_STATE ? encode(&arena, &new[i].lead) : SLICE_NULL;
 			zk_req_write(&now[k++], zk_op_create(new[i].path.s, data, ZK_PERSISTENT));
 		}
-		going = create_all(c, now, k, step != MAKE_STATE);
+		going = create_all(c, now, k, step);
 		for (size_t i = 0; now == reqs && i < k; i++)
 			zk_req_fini(&now[i]);
 	}
@@ -130,38 +127,6 @@ static bool make_znodes(struct controller *c, struct making *new, int n, struct 
 	free(reqs);
 	return going;
 }
-
-static void came_online(struct controller *c, struct making *m)
-{
-	struct ctl_partition *p = m->p;
-	p->lead = m->lead;
-	p->has_leadership = true;
-	set_state(p, PARTITION_ONLINE);
-	for (int i = 0; i < p->lead.isr.n; i++)
-		push_leader_and_isr(c, p->lead.isr.v[i], p, true);
-	push_metadata(c, p);
-}
-
-static void make_first_leaders(struct controller *c, const struct ctl_partitions *ps)
-{
-	struct making *new = mem_zalloc((size_t)ps->n * sizeof *new);
-	struct zk_req *states = mem_zalloc((size_t)ps->n * sizeof *states);
-	int n = 0;
-	for (int i = 0; i < ps->n; i++)
-		if (ps->v[i]->state == PARTITION_NEW && first_leadership(c, ps->v[i], &new[n].lead))
-			new[n++].p = ps->v[i];
-	if (n > 0 && make_znodes(c, new, n, states))
-		for (int i = 0; i < n; i++)
-			if (states[i].err == ZK_OK)
-				came_online(c, &new[i]);
-	for (int i = 0; i < n; i++)
-		if (states[i].magic == ZK_REQ_MAGIC)
-			zk_req_fini(&states[i]);
-	free(states);
-	free(new);
-}
-
-/* ---- elections ---- */
 
 /* After a version clash: what the znode says now. False when a newer controller wrote it. */
 static bool reread(struct controller *c, struct ctl_partition *p)
@@ -185,6 +150,51 @@ static bool reread(struct controller *c, struct ctl_partition *p)
 	arena_free(&arena);
 	return fine;
 }
+
+/* A state that is there already may be this controller's own, whose answer was lost with a connection. */
+static bool is_made(struct controller *c, struct making *m, enum zk_err err)
+{
+	if (err == ZK_NODEEXISTS && reread(c, m->p) && m->p->lead.controller_epoch == c->epoch) {
+		m->lead = m->p->lead;
+		return true;
+	}
+	if (err != ZK_OK)
+		log_error(CTL_STATE_LOGGER, "The state of %s-%d could not be made: %s.", m->p->topic->name,
+			  m->p->index, zk_err_text(err));
+	return err == ZK_OK;
+}
+
+static void came_online(struct controller *c, struct making *m)
+{
+	struct ctl_partition *p = m->p;
+	p->lead = m->lead;
+	p->has_leadership = true;
+	set_state(p, PARTITION_ONLINE);
+	for (int i = 0; i < p->lead.isr.n; i++)
+		push_leader_and_isr(c, p->lead.isr.v[i], p, true);
+	push_metadata(c, p);
+}
+
+static void make_first_leaders(struct controller *c, const struct ctl_partitions *ps)
+{
+	struct making *new = mem_zalloc((size_t)ps->n * sizeof *new);
+	struct zk_req *states = mem_zalloc((size_t)ps->n * sizeof *states);
+	int n = 0;
+	for (int i = 0; i < ps->n; i++)
+		if (ps->v[i]->state == PARTITION_NEW && first_leadership(c, ps->v[i], &new[n].lead))
+			new[n++].p = ps->v[i];
+	if (n > 0 && make_znodes(c, new, n, states))
+		for (int i = 0; i < n; i++)
+			if (is_made(c, &new[i], states[i].err))
+				came_online(c, &new[i]);
+	for (int i = 0; i < n; i++)
+		if (states[i].magic == ZK_REQ_MAGIC)
+			zk_req_fini(&states[i]);
+	free(states);
+	free(new);
+}
+
+/* ---- elections ---- */
 
 enum zk_err ctl_write_leadership(struct controller *c, struct ctl_partition *p,
 				 const struct ctl_leadership *lead)
