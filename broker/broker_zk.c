@@ -329,19 +329,22 @@ static int32_t read_controller(struct broker *b)
 	return z.broker;
 }
 
-/* Another controller would give this broker replicas to lead and to follow, and never hear that it has them. One that
- * has died is waited for. */
+/* Another controller would give this broker replicas to lead and to follow, and never hear that it has them.
+ * One that has died is waited for. */
 bool broker_leads_itself(struct broker *b)
 {
 	int64_t waited_ms = 0;
 	for (int32_t other; (other = read_controller(b)) >= 0 && other != b->id;) {
 		if (waited_ms == 0)
-			log_warn(ZK_LOGGER, "Broker %d is the controller of this cluster; waiting for it to go.", other);
+			log_warn(ZK_LOGGER, "Broker %d is the controller of this cluster; waiting for it to "
+				 "go.", other);
 		if (b->stop_asked)
 			return false;
 		if (waited_ms > b->config->zookeeper_session_timeout_ms + REGISTER_AGAIN_MS) {
-			log_fatal(ZK_LOGGER, "Broker %d is the controller of this cluster. This build serves clusters "
-				  "of one broker, under its own controller: it does not join others yet.", other);
+			log_fatal(ZK_LOGGER, "Broker %d is the controller of this cluster. This build "
+				  "serves clusters "
+				  "of one broker, under its own controller: it does not join others yet.",
+				  other);
 			return false;
 		}
 		fiber_sleep(b->control, REGISTER_AGAIN_MS);
@@ -360,8 +363,7 @@ struct config_watch {
 	bool running, again, stopping;
 };
 
-/* What one notification names: a topic's settings are read anew. Other entities have no effect in this
- * build. */
+/* What one notification names: settings of a topic or a broker are read anew. Others have no effect here. */
 static void act_on(struct config_watch *w, const char *child, struct arena *arena)
 {
 	struct zk_req req;
@@ -375,6 +377,8 @@ static void act_on(struct config_watch *w, const char *child, struct arena *aren
 			log_error("kafka.server.ZkConfigManager", "%s cannot be read: %s.", path, why.s);
 		else if (strncmp(entity, "topics/", 7) == 0)
 			manager_topic_settings_changed(w->b->manager, entity + 7);
+		else if (strncmp(entity, "brokers/", 8) == 0)
+			manager_broker_settings_changed(w->b->manager, entity + 8);
 		int64_t age_ms = sys_wall_ms() - req.stat.ctime_ms;
 		if (age_ms > CHANGE_LIFE_MS) {
 			struct zk_req gone;

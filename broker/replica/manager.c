@@ -1,4 +1,4 @@
-/* manager.c - the replica manager: topics' settings, loading what is on disk, directories that fail. */
+/* manager.c - the replica manager: loading what is on disk, directories that fail. */
 #include "broker/replica/manager_priv.h"
 
 #include "broker/base/must.h"
@@ -7,125 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { SETTINGS_ARENA_BYTES = 16 << 20 };
-
-/* ---- settings ---- */
-
-struct manager_topic *manager_topic_find(const struct manager *m, struct slice topic)
-{
-	struct manager_topic *t;
-	unsigned hash = hash_key(&m->seed, topic.p, topic.n);
-	HASH_FIND_BYHASHVALUE(hh, m->topics, topic.p, topic.n, hash, t);
-	return t;
-}
-
-/* What /config/topics/<topic> says; an unreadable node counts as empty, with a line in the log. */
-static struct topic_settings *read_settings(struct manager *m, const char *topic)
-{
-	struct arena arena;
-	struct zk_req req;
-	struct znode_config z = { 0 };
-	struct znode_why why;
-	arena_init(&arena, SETTINGS_ARENA_BYTES);
-	char *entity = mem_printf("topics/%s", topic);
-	const char *path = znode_config_path(&arena, entity);
-	must(path != NULL);
-	zk_req_get(&req, path, false);
-	enum zk_err err = zkc_call(m->c.zkc, &req);
-	if (err == ZK_OK && znode_config_decode(&arena, req.data, &z, &why) != 0)
-		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path, why.s);
-	else if (err != ZK_OK && err != ZK_NONODE)
-		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path,
-			  zk_err_text(err));
-	struct config_setting *own = arena_array(&arena, z.n, sizeof *own);
-	must(own != NULL);
-	for (unsigned i = 0; i < z.n; i++)
-		own[i] = (struct config_setting){ z.entries[i].key, z.entries[i].value };
-	struct topic_settings *settings = topic_settings_new(topic_config_new(m->c.config, topic, own, z.n));
-	zk_req_fini(&req);
-	free(entity);
-	arena_free(&arena);
-	return settings;
-}
-
-struct topic_settings *manager_settings(struct manager *m, struct slice topic)
-{
-	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
-	struct manager_topic *t = manager_topic_find(m, topic);
-	if (t)
-		return t->settings;
-	char *name = mem_printf("%.*s", SLICE_ARGS(topic));
-	struct topic_settings *settings = read_settings(m, name);
-	free(name);
-	t = manager_topic_find(m, topic);
-	if (t) { /* another fiber was quicker */
-		topic_settings_put(settings);
-		return t->settings;
-	}
-	t = mem_zalloc(sizeof *t + topic.n);
-	t->settings = settings;
-	t->name_bytes = topic.n;
-	memcpy(t->name, topic.p, topic.n);
-	unsigned hash = hash_key(&m->seed, topic.p, topic.n);
-	HASH_ADD_KEYPTR_BYHASHVALUE(hh, m->topics, t->name, t->name_bytes, hash, t);
-	return settings;
-}
-
-static void topic_free(struct manager *m, struct manager_topic *t)
-{
-	HASH_DEL(m->topics, t);
-	topic_settings_put(t->settings);
-	free(t);
-}
-
-void manager_forget_settings(struct manager *m, struct slice topic)
-{
-	struct manager_topic *t = manager_topic_find(m, topic);
-	if (t)
-		topic_free(m, t);
-}
-
-struct resetting {
-	struct replicas *replicas;
-	struct slice topic;
-	struct topic_settings *settings;
-};
-
-static void reset_one(void *arg, struct partition *p)
-{
-	struct resetting *s = arg;
-	if (slice_eq(s->topic, slice_of(p->topic, p->topic_bytes)))
-		partition_set_settings(p, topic_settings_get(s->settings));
-}
-
-static void reset_on_core(struct reactor *there, struct call *c)
-{
-	struct resetting *s = c->arg;
-	replicas_each(s->replicas, reset_one, s);
-	call_done(there, c);
-}
-
-void manager_topic_settings_changed(struct manager *m, const char *topic)
-{
-	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
-	struct slice name = slice_str(topic);
-	if (!manager_topic_find(m, name))
-		return;
-	struct topic_settings *settings = read_settings(m, topic);
-	struct manager_topic *t = manager_topic_find(m, name);
-	if (!t) {
-		topic_settings_put(settings);
-		return;
-	}
-	topic_settings_put(t->settings);
-	t->settings = settings;
-	struct resetting *cores = mem_zalloc((size_t)m->c.n_cores * sizeof *cores);
-	for (int i = 0; i < m->c.n_cores; i++)
-		cores[i] = (struct resetting){ m->c.replicas[i], name, settings };
-	call_run_all(m->c.control, m->c.reactors, m->c.n_cores, reset_on_core, cores, sizeof *cores);
-	metastore_set_settings(m->c.metastore, name, topic_settings_get(settings));
-	free(cores);
-}
+enum { NOTIFY_ARENA_BYTES = 64 << 10 };
 
 /* ---- failed directories ---- */
 
@@ -154,7 +36,7 @@ static void notify(struct manager *m)
 {
 	struct zk_req req;
 	struct arena arena;
-	arena_init(&arena, SETTINGS_ARENA_BYTES);
+	arena_init(&arena, NOTIFY_ARENA_BYTES);
 	zk_req_write(&req, zk_op_create(znode_path(ZNODE_LOG_DIR_EVENT),
 					znode_log_dir_event_encode(&arena, m->c.broker_id),
 					ZK_PERSISTENT_SEQUENTIAL));
@@ -237,6 +119,7 @@ struct manager *manager_new(const struct manager_config *config)
 	m->c = *config;
 	m->log_owner.failed = log_has_failed;
 	m->broker_epoch = -1;
+	m->defaults = m->c.config;
 	sys_random(&m->seed, sizeof m->seed);
 	list_init(&m->removals);
 	fiber_event_init(&m->removals_ended);
@@ -248,9 +131,8 @@ struct manager *manager_new(const struct manager_config *config)
 void manager_free(struct manager *m)
 {
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
-	struct manager_topic *t, *next;
-	HASH_ITER(hh, m->topics, t, next)
-		topic_free(m, t);
+	must(!m->removing);
+	manager_settings_free(m);
 	FREE_OBJ(m);
 }
 
@@ -474,6 +356,7 @@ bool manager_load(struct manager *m)
 		return false;
 	}
 	say_stops(m->c.logdirs);
+	manager_read_defaults(m);
 	load_all(&load);
 	atomic_store_explicit(&m->load_percent, 100, memory_order_relaxed);
 	log_info(MANAGER_LOG_LOGGER, "Loaded %d logs in %lldms", load.all,

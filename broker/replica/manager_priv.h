@@ -1,6 +1,7 @@
 /* manager_priv.h - inside the replica manager.
  *
- *	manager.c          the object, topics' settings, loading, failed directories
+ *	manager.c          the object, loading, failed directories
+ *	manager_settings.c topics' settings and where they come from
  *	manager_apply.c    LeaderAndIsr, UpdateMetadata, StopReplica
  *	manager_upkeep.c   checkpoints, retention, flushing, expiry; closing
  */
@@ -32,6 +33,8 @@ struct manager {
 	struct log_owner log_owner;
 	struct hash_seed seed;
 	struct manager_topic *topics;
+	const struct config *defaults;  /* of topics that say nothing: the file, or a view over it */
+	struct arena *defaults_arena;   /* of the view */
 	int32_t controller_epoch; /* the highest that was heard */
 	int64_t broker_epoch;
 	atomic_int load_percent;
@@ -50,6 +53,9 @@ void manager_fail_dir(struct manager *m, int dir, const char *what, int error);
 
 /* The settings in force, read from ZooKeeper when they are not known; borrowed. In a fiber. */
 struct topic_settings *manager_settings(struct manager *m, struct slice topic);
+/* /config/brokers, of this broker and of all. In a fiber. */
+void manager_read_defaults(struct manager *m);
+void manager_settings_free(struct manager *m);
 void manager_forget_settings(struct manager *m, struct slice topic);
 struct manager_topic *manager_topic_find(const struct manager *m, struct slice topic);
 

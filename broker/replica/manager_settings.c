@@ -1,0 +1,213 @@
+/* manager_settings.c - topics' settings: a topic's own, over what /config/brokers gives all of them, over the
+ * file. */
+#include "broker/replica/manager_priv.h"
+
+#include "broker/base/must.h"
+#include "zkutil/znode.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SETTINGS_ARENA_BYTES = 16 << 20 };
+
+struct manager_topic *manager_topic_find(const struct manager *m, struct slice topic)
+{
+	struct manager_topic *t;
+	unsigned hash = hash_key(&m->seed, topic.p, topic.n);
+	HASH_FIND_BYHASHVALUE(hh, m->topics, topic.p, topic.n, hash, t);
+	return t;
+}
+
+/* ---- reading ---- */
+
+/* What the znode of an entity says ("topics/t"): a null layer when it is missing, and, with a line in the
+ * log, when it cannot be read. */
+static struct config_layer read_entity(struct manager *m, struct arena *arena, const char *entity)
+{
+	struct zk_req req;
+	struct znode_config z = { 0 };
+	struct znode_why why;
+	const char *path = znode_config_path(arena, entity);
+	must(path != NULL);
+	zk_req_get(&req, path, false);
+	enum zk_err err = zkc_call(m->c.zkc, &req);
+	if (err == ZK_OK && znode_config_decode(arena, req.data, &z, &why) != 0)
+		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path, why.s);
+	else if (err != ZK_OK && err != ZK_NONODE)
+		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path,
+			  zk_err_text(err));
+	zk_req_fini(&req);
+	struct config_setting *own = arena_array(arena, z.n, sizeof *own);
+	must(own != NULL);
+	for (unsigned i = 0; i < z.n; i++)
+		own[i] = (struct config_setting){ z.entries[i].key, z.entries[i].value };
+	return (struct config_layer){ own, z.n };
+}
+
+static struct topic_settings *read_settings(struct manager *m, const char *topic)
+{
+	struct arena arena;
+	arena_init(&arena, SETTINGS_ARENA_BYTES);
+	char *entity = mem_printf("topics/%s", topic);
+	struct config_layer own = read_entity(m, &arena, entity);
+	struct topic_settings *settings =
+		topic_settings_new(topic_config_new(m->defaults, topic, own.v, own.n));
+	free(entity);
+	arena_free(&arena);
+	return settings;
+}
+
+/* ---- what topics have from the broker ---- */
+
+static bool gives_topics_a_default(const char *name)
+{
+	const struct config_desc *d = config_find(name);
+	for (int i = 0; d && i < TOPIC_KEYS; i++)
+		if (topic_descs[i].broker_key != CK_NONE && &config_descs[topic_descs[i].broker_key] == d)
+			return true;
+	return false;
+}
+
+static void say_without_effect(const char *entity, const struct config_layer *layer)
+{
+	for (size_t i = 0; i < layer->n; i++)
+		if (!gives_topics_a_default(layer->v[i].name))
+			log_warn("kafka.server.DynamicBrokerConfig", "%s in /config/%s has no effect: of "
+				 "the dynamic "
+				 "configs of brokers only those that give topics their defaults are "
+				 "followed.",
+				 log_safe(slice_str(layer->v[i].name)).s, entity);
+}
+
+void manager_read_defaults(struct manager *m)
+{
+	static const char cluster[] = "brokers/<default>";
+	struct arena *arena = mem_alloc(sizeof *arena);
+	char *own = mem_printf("brokers/%d", m->c.broker_id);
+	arena_init(arena, SETTINGS_ARENA_BYTES);
+	struct config_layers layers = { .broker = read_entity(m, arena, own) };
+	layers.cluster = read_entity(m, arena, cluster);
+	say_without_effect(own, &layers.broker);
+	say_without_effect(cluster, &layers.cluster);
+	const struct config *over = m->c.config;
+	if (layers.broker.n + layers.cluster.n > 0)
+		over = config_overlay(arena, m->c.config, &layers);
+	must(over != NULL);
+	if (m->defaults_arena)
+		arena_free(m->defaults_arena);
+	free(m->defaults_arena);
+	m->defaults = over;
+	m->defaults_arena = arena;
+	free(own);
+}
+
+/* ---- what is known ---- */
+
+struct topic_settings *manager_settings(struct manager *m, struct slice topic)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	struct manager_topic *t = manager_topic_find(m, topic);
+	if (t)
+		return t->settings;
+	char *name = mem_printf("%.*s", SLICE_ARGS(topic));
+	struct topic_settings *settings = read_settings(m, name);
+	free(name);
+	t = manager_topic_find(m, topic);
+	if (t) { /* another fiber was quicker */
+		topic_settings_put(settings);
+		return t->settings;
+	}
+	t = mem_zalloc(sizeof *t + topic.n);
+	t->settings = settings;
+	t->name_bytes = topic.n;
+	memcpy(t->name, topic.p, topic.n);
+	unsigned hash = hash_key(&m->seed, topic.p, topic.n);
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, m->topics, t->name, t->name_bytes, hash, t);
+	return settings;
+}
+
+static void topic_free(struct manager *m, struct manager_topic *t)
+{
+	HASH_DEL(m->topics, t);
+	topic_settings_put(t->settings);
+	free(t);
+}
+
+void manager_forget_settings(struct manager *m, struct slice topic)
+{
+	struct manager_topic *t = manager_topic_find(m, topic);
+	if (t)
+		topic_free(m, t);
+}
+
+struct resetting {
+	struct replicas *replicas;
+	struct slice topic;
+	struct topic_settings *settings;
+};
+
+static void reset_one(void *arg, struct partition *p)
+{
+	struct resetting *s = arg;
+	if (slice_eq(s->topic, slice_of(p->topic, p->topic_bytes)))
+		partition_set_settings(p, topic_settings_get(s->settings));
+}
+
+static void reset_on_core(struct reactor *there, struct call *c)
+{
+	struct resetting *s = c->arg;
+	replicas_each(s->replicas, reset_one, s);
+	call_done(there, c);
+}
+
+void manager_topic_settings_changed(struct manager *m, const char *topic)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	struct slice name = slice_str(topic);
+	if (!manager_topic_find(m, name))
+		return;
+	struct topic_settings *settings = read_settings(m, topic);
+	struct manager_topic *t = manager_topic_find(m, name);
+	if (!t) {
+		topic_settings_put(settings);
+		return;
+	}
+	topic_settings_put(t->settings);
+	t->settings = settings;
+	struct resetting *cores = mem_zalloc((size_t)m->c.n_cores * sizeof *cores);
+	for (int i = 0; i < m->c.n_cores; i++)
+		cores[i] = (struct resetting){ m->c.replicas[i], name, settings };
+	call_run_all(m->c.control, m->c.reactors, m->c.n_cores, reset_on_core, cores, sizeof *cores);
+	metastore_set_settings(m->c.metastore, name, topic_settings_get(settings));
+	free(cores);
+}
+
+void manager_broker_settings_changed(struct manager *m, const char *broker)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	char own[16];
+	snprintf(own, sizeof own, "%d", m->c.broker_id);
+	if (strcmp(broker, "<default>") != 0 && strcmp(broker, own) != 0)
+		return;
+	manager_read_defaults(m);
+	/* Names first: topics come and go while settings are read. */
+	size_t n = 0;
+	char **names = mem_zalloc((HASH_COUNT(m->topics) + 1) * sizeof *names);
+	for (const struct manager_topic *t = m->topics; t; t = t->hh.next)
+		names[n++] = mem_printf("%.*s", (int)t->name_bytes, t->name);
+	for (size_t i = 0; i < n; i++) {
+		manager_topic_settings_changed(m, names[i]);
+		free(names[i]);
+	}
+	free(names);
+}
+
+void manager_settings_free(struct manager *m)
+{
+	struct manager_topic *t, *next;
+	HASH_ITER(hh, m->topics, t, next)
+		topic_free(m, t);
+	if (m->defaults_arena)
+		arena_free(m->defaults_arena);
+	free(m->defaults_arena);
+}
