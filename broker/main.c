@@ -1,88 +1,25 @@
-/* main.c - the command line, the threads, and the signals. */
-#include "config.h"
-
-#include "broker/base/log.h"
-#include "broker/base/must.h"
-#include "broker/broker.h"
+/* main.c - the command line. */
 #include "broker/broker_http.h"
 #include "broker/config/options.h"
+#include "broker/process.h"
 #include "broker/storage/file.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { STUCK_MS = 5000 }; /* a reactor that has not turned for so long is reported */
-
-struct process {
-	struct broker *broker;
-	struct io signals;
-	struct reactor *control;
-	int status;
-};
-
-static void on_signal(struct reactor *here, struct io *io, uint32_t events)
+static void *start_http(struct broker *b, struct watchdog *dog, uint16_t port)
 {
-	struct process *p = container_of(io, struct process, signals);
-	must(here == p->control && events != 0);
-	for (int number; (number = sys_signals_next(io->fd)) != 0;)
-		if (number == SIGHUP)
-			broker_reload(p->broker);
-		else
-			broker_stop(p->broker);
+	return broker_http_start(b, dog, port);
 }
 
-static void ended(void *arg, int status)
+static void stop_http(void *door)
 {
-	struct process *p = arg;
-	p->status = status;
-	for (int i = 0; i < broker_cores(p->broker); i++)
-		reactor_stop(broker_core(p->broker, i));
-	reactor_stop(p->control);
+	broker_http_stop(door);
 }
 
-static void run(void *arg)
-{
-	reactor_run(arg);
-}
-
-static int serve(const struct config *c)
-{
-	int cpus[BROKER_CORES_MAX], granted = sys_cpus(cpus, BROKER_CORES_MAX);
-	int cores = c->num_cores > 0 ? min_of(c->num_cores, BROKER_CORES_MAX) : granted;
-	struct sys_thread *threads[BROKER_CORES_MAX];
-	struct reactor *all[BROKER_CORES_MAX + 1];
-	struct process p = { .signals = { .fd = sys_signals_open(), .ready = on_signal } };
-	must(p.signals.fd >= 0);
-	p.broker = broker_new(c, cores);
-	p.control = broker_control(p.broker);
-	all[cores] = p.control;
-	io_watch(p.control, &p.signals, SYS_READABLE);
-	for (int i = 0; i < cores; i++) {
-		char name[16];
-		snprintf(name, sizeof name, "core-%d", i);
-		all[i] = broker_core(p.broker, i);
-		threads[i] = sys_thread_start(name, cores <= granted ? cpus[i] : -1, run, all[i]);
-	}
-	struct watchdog *dog = watchdog_start(all, cores + 1, STUCK_MS);
-	struct broker_http *http = NULL;
-	if (c->metrics_port)
-		http = broker_http_start(p.broker, dog, (uint16_t)c->metrics_port);
-	if (c->metrics_port && !http)
-		ended(&p, 1);
-	else
-		broker_start(p.broker, ended, &p);
-	reactor_run(p.control);
-	for (int i = 0; i < cores; i++)
-		sys_thread_join(threads[i]);
-	if (http)
-		broker_http_stop(http);
-	watchdog_stop(dog);
-	io_unwatch(p.control, &p.signals);
-	broker_free(p.broker);
-	return p.status;
-}
+static const struct process_http http = { start_http, stop_http };
 
 int main(int argc, char **argv)
 {
@@ -109,7 +46,7 @@ int main(int argc, char **argv)
 	if (verdict == OPTIONS_RUN && config) {
 		config_log_values(config);
 		config_report_unhonoured(config);
-		status = serve(config);
+		status = process_serve(config, &http);
 	}
 	if (config)
 		config_free(config);

@@ -38,6 +38,7 @@ uint64_t sim_trace(void);
 int64_t sim_now_ns(void);
 /* A number below `n` from the world's dice: a test's own choices belong to the seed too. */
 uint64_t sim_dice(uint64_t n);
+bool sim_chance(int percent);
 
 /* ---- time ---- */
 

@@ -34,7 +34,6 @@ void sim_note_bytes(const char *what, uint64_t a, const void *bytes, size_t n);
 
 /* ---- dice ---- */
 
-bool sim_chance(int percent);
 /* What this seed's world is like: drawn once, so that some worlds are calm and others rough. */
 struct sim_nature {
 	int64_t latency_ns;   /* most that bytes travel between hosts */
