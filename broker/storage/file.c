@@ -113,6 +113,18 @@ int file_sync_parent(const char *path)
 	return sys_sync_dir(slash == path ? "/" : dir.s);
 }
 
+int file_make_dir(const char *path)
+{
+	int error = sys_mkdir(path);
+	struct path at;
+	must(strlen(path) < sizeof at.s);
+	memcpy(at.s, path, strlen(path) + 1);
+	/* A directory above may be one that we may not open; then it was not us who made what lies in it. */
+	for (char *slash; !error && (slash = strrchr(at.s, '/')) != NULL; *slash = 0)
+		(void)file_sync_parent(at.s);
+	return error;
+}
+
 int file_replace(const char *path, const void *bytes, size_t n)
 {
 	struct path tmp;

@@ -52,6 +52,9 @@ int file_sync(const char *path);
 int file_remove(const char *path);
 /* The size, 0 when it is missing, or negative errno. */
 int64_t file_size(const char *path);
+/* Makes a directory, and its parents, and what names them durable. Nothing is wrong when it is there
+ * already. */
+int file_make_dir(const char *path);
 /* Flushes the directory that holds `path`. */
 int file_sync_parent(const char *path);
 

@@ -56,6 +56,8 @@ static void flush_work(struct job *job)
 		error = flush_item(f->dir, &f->items[i]);
 	if (!error && f->sync_dir)
 		error = sys_sync_dir(f->dir);
+	if (!error && f->sync_entry)
+		error = file_sync_parent(f->dir);
 	f->error = error;
 	f->took_ns = sys_mono_ns() - begun_ns;
 }
@@ -170,8 +172,9 @@ void log_start_flush(struct log *log)
 	f->topic_id = log->topic_id_dirty ? log->topic_id : (struct uuid){ 0 };
 	log->topic_id_dirty = false;
 	f->sync_dir = f->n > 0 && log->dir_dirty;
-	if (f->sync_dir)
-		log->dir_dirty = false;
+	f->sync_entry = f->n > 0 && log->entry_dirty;
+	if (f->n > 0)
+		log->dir_dirty = log->entry_dirty = false;
 	f->job.work = flush_work;
 	f->job.done = flush_done;
 	log->busy = true;

@@ -61,7 +61,7 @@ struct log_flush {
 	struct log *log;
 	const char *dir;
 	int64_t upto;
-	bool sync_dir;
+	bool sync_dir, sync_entry;
 	char *epochs;     /* text to write, or NULL */
 	size_t epochs_n;
 	struct uuid topic_id; /* to write, or zero */
@@ -119,7 +119,8 @@ struct log {
 
 	/* Background. */
 	bool busy;                      /* a flush or a change is on a helper */
-	bool dir_dirty;                 /* files were made since the directory was flushed */
+	bool dir_dirty;                 /* files were made since the directory was flushed, or may have been */
+	bool entry_dirty;               /* nor was the directory that holds it, in this process */
 	int64_t flush_wanted;           /* flush up to here */
 	int64_t flush_time_ns;          /* when everything was flushed last */
 	struct list flush_waiters, changes;

@@ -38,7 +38,7 @@ static void fail_dir(struct logdir *d, const char *what, int error)
 static int lock_dir(struct logdir *d)
 {
 	struct path lock = path_in(d->path, ".lock");
-	int error = sys_mkdir(d->path);
+	int error = file_make_dir(d->path);
 	if (error) {
 		fail_dir(d, "it cannot be made", error);
 		return 0;

@@ -241,6 +241,8 @@ int log_open(struct log_open *op)
 	op->log = NULL;
 	struct log *log = log_new(op);
 	struct sweep found = { 0 };
+	/* A process before this one may have made it and been killed before it could flush. */
+	log->dir_dirty = log->entry_dirty = true;
 	int error = sys_mkdir(op->dir);
 	if (!error)
 		error = topic_id_read(op->dir, &log->topic_id);
