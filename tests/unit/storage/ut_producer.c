@@ -219,8 +219,35 @@ static void snapshots(void)
 	producers_free(&back);
 }
 
+/* Of several batches under way a snapshot keeps the last, and yet none of them is taken twice. */
+static void a_snapshot_forgets_batches(void)
+{
+	struct producers *ps = producers_new(), *back = producers_new();
+	size_t n;
+	bool duplicate;
+	for (int i = 0; i < 4; i++)
+		add(ps, from(1, 3, 10 + i, i));
+	uint8_t *bytes = producers_snapshot(ps, &n);
+	CU_ASSERT_EQUAL(producers_restore(back, bytes, n, ST_NOW_MS, ST_EXPIRATION_MS), 0);
+	CU_ASSERT_EQUAL(check(ps, from(1, 3, 11, 0), PRODUCER_CHECK_ALL, &duplicate), KERR_NONE);
+	CU_ASSERT(duplicate);
+	CU_ASSERT_EQUAL(ask(back, from(1, 3, 10, 0)), KERR_DUPLICATE_SEQUENCE_NUMBER);
+	CU_ASSERT_EQUAL(ask(back, from(1, 3, 12, 0)), KERR_DUPLICATE_SEQUENCE_NUMBER);
+	CU_ASSERT_EQUAL(check(back, from(1, 3, 13, 0), PRODUCER_CHECK_ALL, &duplicate), KERR_NONE);
+	CU_ASSERT(duplicate);
+	CU_ASSERT_EQUAL(ask(back, from(1, 3, 15, 0)), KERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	CU_ASSERT_EQUAL(ask(back, from(1, 2, 10, 0)), KERR_INVALID_PRODUCER_EPOCH);
+	/* once as many are known again as a broker knows that never ended, it is as with that one */
+	for (int i = 0; i < PRODUCER_BATCHES; i++)
+		add(back, from(1, 3, 14 + i, 4 + i));
+	CU_ASSERT_EQUAL(ask(back, from(1, 3, 12, 0)), KERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+	free(bytes);
+	producers_free(&ps);
+	producers_free(&back);
+}
+
 static const struct ut_case cases[] = { UT(sequences), UT(sequences_wrap), UT(duplicates), UT(transactions),
-	UT(expire), UT(snapshots) };
+	UT(expire), UT(snapshots), UT(a_snapshot_forgets_batches) };
 
 int main(void)
 {
