@@ -203,6 +203,7 @@ static bool up_registration(struct broker *b)
 
 static bool up_controller(struct broker *b)
 {
+	zkc_started(b->zkc);
 	struct controller_ports ports = { b, reaches, to_leader_and_isr, to_update_metadata, to_stop_replica,
 					  to_register };
 	b->controller = controller_new(b->control, b->zkc, b->config, b->id, &ports);

@@ -145,6 +145,8 @@ void zk_req_multi(struct zk_req *r, struct zk_op *ops, unsigned n);
  * else what the write itself ended in. */
 void zk_req_guard(struct zk_req *r, const char *path, int32_t version);
 const char *zk_req_created(const struct zk_req *r);
+/* Frees the answer; the request may be sent again. */
+void zk_req_forget(struct zk_req *r);
 /* Frees the answer. Not between zk_send() and done(). */
 void zk_req_fini(struct zk_req *r);
 

@@ -34,8 +34,6 @@ struct zk {
 
 /* ---- requests (zk_req.c) ---- */
 
-/* Frees the answer; the request may be sent again. */
-void zk_req_forget(struct zk_req *r);
 /* Once err and the ops' own errors are in: what the caller of a single, perhaps guarded write sees. */
 void zk_req_settle(struct zk_req *r);
 /* Of paths and data; what ZK_MAX_BUFFER_BYTES limits. */

@@ -33,6 +33,7 @@ struct zkc {
 	enum zk_state state; /* of the era that was opened last */
 	bool had_session;    /* on_session is for the sessions after the first */
 	bool closing;
+	bool started;        /* see zkc_started() */
 	int64_t session_id;  /* of the last CONNECTED, to tell a new session from a new connection */
 	struct list listeners, watches;
 	struct fiber_event changed; /* set, and begun anew, at each change of state */
@@ -324,12 +325,9 @@ static void answered(struct zk_req *req)
 		fiber_event_set(&c->answered);
 }
 
-void zkc_call_all(struct zkc *z, struct zk_req *reqs, size_t n)
+static void call_all_once(struct zkc *z, struct zk_req *reqs, size_t n)
 {
-	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
 	struct caller c = { .left = n };
-	if (n == 0)
-		return;
 	while (!z->era && !z->closing)
 		fiber_wait(z->control, &z->changed);
 	if (!z->era) {
@@ -341,6 +339,29 @@ void zkc_call_all(struct zkc *z, struct zk_req *reqs, size_t n)
 	for (size_t i = 0; i < n; i++)
 		zk_send(z->era->zk, &reqs[i], answered, &c);
 	fiber_wait(z->control, &c.answered);
+}
+
+static bool ended_with_session(enum zk_err err)
+{
+	return err == ZK_SESSION_EXPIRED || err == ZK_CLOSING;
+}
+
+void zkc_call_all(struct zkc *z, struct zk_req *reqs, size_t n)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	if (n > 0)
+		call_all_once(z, reqs, n);
+	for (size_t i = 0; i < n; i++)
+		while (ended_with_session(reqs[i].err) && !z->started && !z->closing) {
+			zk_req_forget(&reqs[i]);
+			call_all_once(z, &reqs[i], 1);
+		}
+}
+
+void zkc_started(struct zkc *z)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	z->started = true;
 }
 
 enum zk_err zkc_call(struct zkc *z, struct zk_req *req)
