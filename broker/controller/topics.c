@@ -18,12 +18,13 @@ static enum kerr of_zk(enum zk_err err, const char **why)
 {
 	if (err == ZK_OK)
 		return KERR_NONE;
-	if (err == ZK_FENCED) {
+	/* A client that hears this asks who is controller now, and tries again. */
+	if (err == ZK_FENCED || err == ZK_SESSION_EXPIRED || err == ZK_CLOSING) {
 		*why = "The controller has changed in between.";
-		return KERR_STALE_CONTROLLER_EPOCH;
+		return KERR_NOT_CONTROLLER;
 	}
 	*why = zk_err_text(err);
-	return err == ZK_CLOSING ? KERR_BROKER_NOT_AVAILABLE : KERR_UNKNOWN_SERVER_ERROR;
+	return KERR_UNKNOWN_SERVER_ERROR;
 }
 
 static bool exists(const struct topics *t, const char *path)
