@@ -141,8 +141,8 @@ static enum kerr check_producer(struct log *log, struct log_append *op, const st
 	*duplicate = (struct producer_duplicate){ 0 };
 	if (!batch_has_producer_id(b))
 		return KERR_NONE;
-	/* A producer of which nothing is known may go on anywhere, as its records may have been deleted. Where
-	 * nothing ever was nothing was deleted: the batch before this one was refused and will come again. */
+	/* A producer of which nothing is known may go on anywhere, as its records may have been deleted.
+	 * Where nothing ever was nothing was: the batch before this one was refused and comes again. */
 	if (log->next == 0 && op->origin == LOG_FROM_CLIENT && batch_base_sequence(b) > 0)
 		return KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 	return producers_check(log->producers, b, is_marker ? &marker : NULL, checks[op->origin], duplicate);

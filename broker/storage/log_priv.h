@@ -119,7 +119,7 @@ struct log {
 
 	/* Background. */
 	bool busy;                      /* a flush or a change is on a helper */
-	bool dir_dirty;                 /* files were made since the directory was flushed, or may have been */
+	bool dir_dirty;                 /* files may have been made since the directory was flushed */
 	bool entry_dirty;               /* nor was the directory that holds it, in this process */
 	int64_t flush_wanted;           /* flush up to here */
 	int64_t flush_time_ns;          /* when everything was flushed last */

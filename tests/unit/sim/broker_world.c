@@ -1,13 +1,14 @@
-/* broker_world.c - see broker_world.h. An idempotent producer (acks=all, up to five requests under way) writes
- * numbered records into the partitions of a topic, and a consumer follows it, while the broker is killed, loses
- * power, is told to end, and loses ZooKeeper or its client. Which of this, and when, is drawn from the seed.
+/* broker_world.c - see broker_world.h. An idempotent producer (acks=all, up to five requests under way)
+ * writes numbered records into the partitions of a topic, and a consumer follows it, while the broker is
+ * killed, loses power, is told to end, and loses ZooKeeper or its client. Which of this, and when, is
+ * drawn from the seed.
  *
  * What must hold depends on the world's promise:
  *
  *	PROMISE_KILL     no power is lost. Every record is there once, in order: record n at offset n
  *	PROMISE_FLUSHED  flush.messages=1, and power may be lost: the same
- *	PROMISE_POWER    nothing is flushed, and power may be lost: what is there is in order and there once, and
- *	                 what was acknowledged after the last loss of power is where it was said to be
+ *	PROMISE_POWER    nothing is flushed, and power may be lost: what is there is in order and there once,
+ *	                 and what was acknowledged after the last loss of power is where it was said to be
  *
  * In the end the broker stops in order, with status 0.
  */
@@ -159,7 +160,8 @@ static void create_topic(void)
 		{ slice_str("flush.messages"), slice_str("1") },
 	};
 	struct create_topics_request_topic topic = { .name = slice_str(TOPIC), .num_partitions = w.partitions,
-		.replication_factor = 1, .configs = configs, .n_configs = w.promise == PROMISE_FLUSHED ? 2 : 1 };
+		.replication_factor = 1, .configs = configs,
+		.n_configs = w.promise == PROMISE_FLUSHED ? 2 : 1 };
 	struct create_topics_request request = { .topics = &topic, .n_topics = 1, .timeout_ms = CALL_MS };
 	struct create_topics_response response;
 	for (;;) {
@@ -257,7 +259,8 @@ static void refused(int error)
 static void receive_one(void)
 {
 	struct produce_response response;
-	if (kclient_receive(&w.out, KAPI_PRODUCE, PRODUCE_VERSION, w.sent[0].correlation, &response, CALL_MS) < 0)
+	if (kclient_receive(&w.out, KAPI_PRODUCE, PRODUCE_VERSION, w.sent[0].correlation, &response,
+		    CALL_MS) < 0)
 		return;
 	const struct produce_response_partition *p = &response.responses[0].partition_responses[0];
 	must(p->index == w.sent[0].partition);
@@ -355,8 +358,8 @@ static void look_at_partition(const struct fetch_response_partition *r)
 		w.high_watermark[p] = r->high_watermark;
 		look_at_records(p, r->records.bytes);
 	} else if (r->error_code == KERR_OFFSET_OUT_OF_RANGE || !kerr_is_retriable(r->error_code)) {
-		fail("partition %d: a fetch from offset %lld is answered with %s", p, (long long)w.position[p],
-			kerr_name(r->error_code));
+		fail("partition %d: a fetch from offset %lld is answered with %s", p,
+			(long long)w.position[p], kerr_name(r->error_code));
 	}
 }
 
@@ -438,7 +441,7 @@ static void check_acknowledged(void)
 		for (int k = 0; k < a->count; k++)
 			if (a->offset + k >= w.position[a->partition] ||
 			    w.number_at[a->partition][a->offset + k] != a->first + k)
-				fail("partition %d, record %lld was acknowledged at offset %lld and is not there",
+				fail("partition %d: record %lld, said to be at offset %lld, is not there",
 					a->partition, (long long)a->first + k, (long long)a->offset + k);
 	}
 }
@@ -581,8 +584,8 @@ static void make_config(void)
 {
 	static const enum codec codecs[] = { CODEC_NONE, CODEC_NONE, CODEC_LZ4, CODEC_ZSTD };
 	w.promise = (enum promise)sim_dice(3);
-	/* A producer that begins anew because one partition lost records does so for all, and what another one
-	 * has of it already it has then twice: so they are told apart by having one only. */
+	/* A producer that begins anew because one partition lost records does so for all, and what another
+	 * has of it already it has then twice: where that may happen there is one only. */
 	w.partitions = w.promise == PROMISE_POWER ? 1 : 1 + (int)sim_dice(PARTITIONS_MAX);
 	w.codec = codecs[sim_dice(countof(codecs))];
 	snprintf(w.segment_bytes, sizeof w.segment_bytes, "%d", SEGMENT_BYTES_MIN + (int)sim_dice(20000));

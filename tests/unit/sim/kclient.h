@@ -39,7 +39,8 @@ void kclient_close(struct kclient *c);
 /* `*correlation` will be that of the answer. */
 int kclient_send(struct kclient *c, enum kapi_key key, int version, const void *request, int32_t *correlation,
 	int64_t timeout_ms);
-/* The next answer on the connection, which must be that one. What `response` points to lives until the next call. */
+/* The next answer on the connection, which must be that one. What `response` points to lives until the
+ * next call. */
 int kclient_receive(struct kclient *c, enum kapi_key key, int version, int32_t correlation, void *response,
 	int64_t timeout_ms);
 int kclient_call(struct kclient *c, enum kapi_key key, int version, const void *request, void *response,
