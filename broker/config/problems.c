@@ -23,6 +23,7 @@ static bool is_told(const struct problems *p, const struct problem *one)
 	return false;
 }
 
+__attribute__((format(printf, 2, 0)))
 static struct problem *problem_new(enum problem_level level, const char *format, va_list args)
 {
 	va_list again;
