@@ -20,6 +20,9 @@ def test(env):
             while time.monotonic() < end:
                 said = broker.kcat("-C", "-t", "load", "-p", 0, "-o", -5, "-c", 5, "-q", "-f", "%o\n", timeout=10)
                 assert len(said.split()) == 5, "a fetch came back short"
+                said = broker.kcat("-L", timeout=10)
+                assert said.count("leader 1,") == 2 and "rror" not in said, said
+                broker.kcat("-C", "-t", "load", "-p", 1, "-o", "end", "-c", 1, "-q", timeout=10)  # a long poll
                 time.sleep(2)
             cluster.zk.start()
             wait_for("registered again", lambda: registered(cluster), 30)
