@@ -363,8 +363,16 @@ struct config_watch {
 	bool running, again, stopping;
 };
 
-/* What one notification names: settings of a topic or a broker are read anew. Others have no effect here. */
-static void act_on(struct config_watch *w, const char *child, struct arena *arena)
+static bool is_this_broker(const struct broker *b, const char *entity)
+{
+	char own[32];
+	snprintf(own, sizeof own, "brokers/%d", b->id);
+	return strcmp(entity, own) == 0 || strcmp(entity, "brokers/<default>") == 0;
+}
+
+/* What one notification names: a topic's settings are read anew, a broker's once for all notifications there
+ * are, as each topic follows. Others have no effect here. */
+static void act_on(struct config_watch *w, const char *child, struct arena *arena, bool *broker_changed)
 {
 	struct zk_req req;
 	struct znode_why why;
@@ -377,8 +385,8 @@ static void act_on(struct config_watch *w, const char *child, struct arena *aren
 			log_error("kafka.server.ZkConfigManager", "%s cannot be read: %s.", path, why.s);
 		else if (strncmp(entity, "topics/", 7) == 0)
 			manager_topic_settings_changed(w->b->manager, entity + 7);
-		else if (strncmp(entity, "brokers/", 8) == 0)
-			manager_broker_settings_changed(w->b->manager, entity + 8);
+		else
+			*broker_changed |= is_this_broker(w->b, entity);
 		int64_t age_ms = sys_wall_ms() - req.stat.ctime_ms;
 		if (age_ms > CHANGE_LIFE_MS) {
 			struct zk_req gone;
@@ -395,6 +403,7 @@ static void act_on_all(struct config_watch *w)
 	struct zk_req req;
 	struct arena arena;
 	int64_t highest = w->done;
+	bool broker_changed = false;
 	arena_init(&arena, ZK_ARENA_BYTES);
 	zk_req_children(&req, znode_path(ZNODE_CONFIG_CHANGES), true);
 	enum zk_err err = zkc_call(w->b->zkc, &req);
@@ -402,10 +411,12 @@ static void act_on_all(struct config_watch *w)
 		int64_t number = znode_sequence(ZNODE_CONFIG_CHANGE, req.children[i]);
 		if (number <= w->done)
 			continue;
-		act_on(w, req.children[i], &arena);
+		act_on(w, req.children[i], &arena, &broker_changed);
 		highest = max_of(highest, number);
 		arena_reset(&arena);
 	}
+	if (broker_changed)
+		manager_broker_settings_changed(w->b->manager);
 	w->done = highest;
 	zk_req_fini(&req);
 	arena_free(&arena);

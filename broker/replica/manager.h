@@ -65,7 +65,7 @@ void manager_set_broker_epoch(struct manager *m, int64_t epoch);
 
 /* The topic's settings were changed in ZooKeeper: read and applied. */
 void manager_topic_settings_changed(struct manager *m, const char *topic);
-/* Those of a broker, or of "<default>": topics that say nothing themselves follow. */
-void manager_broker_settings_changed(struct manager *m, const char *broker);
+/* Those of this broker, or of all: topics that say nothing themselves follow. */
+void manager_broker_settings_changed(struct manager *m);
 
 #endif

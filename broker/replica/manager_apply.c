@@ -141,7 +141,8 @@ static enum kerr apply_role(struct manager *m, struct slice topic, const struct 
 			return error;
 		set_role(m, &r);
 	}
-	if (r.error)
+	/* STALE_CONTROLLER_EPOCH: a controller says again what is known. */
+	if (r.error && r.error != KERR_STALE_CONTROLLER_EPOCH)
 		log_info(STATE_LOGGER, "[Broker id=%d] LeaderAndIsr for %.*s-%d with leader %d, epoch %d: "
 			 "%s.", m->c.broker_id, SLICE_ARGS(topic), p->partition_index, p->leader,
 			 p->leader_epoch, kerr_name(r.error));

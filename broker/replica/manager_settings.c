@@ -5,7 +5,6 @@
 #include "broker/base/must.h"
 #include "zkutil/znode.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { SETTINGS_ARENA_BYTES = 16 << 20 };
@@ -182,13 +181,9 @@ void manager_topic_settings_changed(struct manager *m, const char *topic)
 	free(cores);
 }
 
-void manager_broker_settings_changed(struct manager *m, const char *broker)
+void manager_broker_settings_changed(struct manager *m)
 {
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
-	char own[16];
-	snprintf(own, sizeof own, "%d", m->c.broker_id);
-	if (strcmp(broker, "<default>") != 0 && strcmp(broker, own) != 0)
-		return;
 	manager_read_defaults(m);
 	/* Names first: topics come and go while settings are read. */
 	size_t n = 0;

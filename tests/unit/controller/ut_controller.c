@@ -59,9 +59,10 @@ static int leader_and_isr(void *arg, int32_t broker, const struct leader_and_isr
 						    sizeof *out->partition_errors);
 		for (int32_t i = 0; i < topic->n_partition_states; i++) {
 			w.new_leaders += topic->partition_states[i].is_new;
-			out->partition_errors[out->n_partition_errors++] = (struct leader_and_isr_response_partition){
+			out->partition_errors[i] = (struct leader_and_isr_response_partition){
 				topic->topic_name, topic->partition_states[i].partition_index,
 				w.disk_failed ? KERR_KAFKA_STORAGE_ERROR : KERR_NONE };
+			out->n_partition_errors++;
 		}
 	}
 	return 0;
@@ -82,10 +83,12 @@ static int stop_replica(void *arg, int32_t broker, const struct stop_replica_req
 	int32_t n = 0;
 	for (int32_t t = 0; t < req->n_topic_states; t++)
 		n += req->topic_states[t].n_partition_states;
-	resp->partition_errors = arena_array(arena, (size_t)n, sizeof *resp->partition_errors);
+	struct stop_replica_response_partition *out = arena_array(arena, (size_t)n, sizeof *out);
+	resp->partition_errors = out;
+	resp->n_partition_errors = n;
 	for (int32_t t = 0; t < req->n_topic_states; t++)
 		for (int32_t i = 0; i < req->topic_states[t].n_partition_states; i++)
-			resp->partition_errors[resp->n_partition_errors++] = (struct stop_replica_response_partition){
+			*out++ = (struct stop_replica_response_partition){
 				req->topic_states[t].topic_name,
 				req->topic_states[t].partition_states[i].partition_index, KERR_NONE };
 	w.stopped += (unsigned)n;
