@@ -2,11 +2,13 @@
  *
  *	replay_znode            the golden contents, damaged in many ways; always the same
  *	replay_znode FILE...    inputs that libFuzzer kept
+ *	replay_znode --seeds DIR    writes the golden contents as inputs for libFuzzer to start from
  */
 #include "tests/fuzz/fuzz.h"
 
 #include "tests/unit/ut.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum { DAMAGED_EACH = 100, DAMAGES_MAX = 4, LARGEST = 4 << 20 };
@@ -30,8 +32,9 @@ static void damage(char *text, size_t n, uint32_t *state)
 	}
 }
 
-static void replay_damaged(const char *text, size_t n, uint32_t *state)
+static bool replay_damaged(const char *text, size_t n, void *arg)
 {
+	uint32_t *state = arg;
 	LLVMFuzzerTestOneInput((const uint8_t *)text, n);
 	for (int i = 0; n > 0 && i < DAMAGED_EACH; i++) {
 		size_t kept = next_number(state) % 4 ? n : next_number(state) % n;
@@ -42,22 +45,42 @@ static void replay_damaged(const char *text, size_t n, uint32_t *state)
 		free(exact);
 		free(copy);
 	}
+	return true;
 }
 
-static int replay_golden(void)
+struct seeds {
+	const char *folder;
+	int n;
+};
+
+static bool write_seed(const char *text, size_t n, void *arg)
 {
-	uint32_t state = 2463534242;
+	struct seeds *seeds = arg;
+	char *path = mem_printf("%s/golden-%d", seeds->folder, seeds->n++);
+	FILE *f = fopen(path, "wb");
+	bool ok = f && fwrite(text, 1, n, f) == n;
+	if (f)
+		ok &= fclose(f) == 0;
+	if (!ok)
+		perror(path);
+	free(path);
+	return ok;
+}
+
+/* Each golden content in turn; ends early when take() fails. */
+static int each_golden(bool (*take)(const char *text, size_t n, void *arg), void *arg)
+{
 	FILE *f = fopen(ut_path("tests/golden/znodes/contents.tsv"), "r");
 	char *line = mem_alloc(LARGEST);
-	while (f && fgets(line, LARGEST, f)) {
+	bool ok = f != NULL;
+	while (ok && fgets(line, LARGEST, f)) {
 		const char *json = strchr(line, '\t');
-		if (json)
-			replay_damaged(json + 1, strcspn(json + 1, "\n"), &state);
+		ok = !json || take(json + 1, strcspn(json + 1, "\n"), arg);
 	}
 	free(line);
 	if (f)
 		fclose(f);
-	return f ? 0 : 1;
+	return ok ? 0 : 1;
 }
 
 static int replay_file(const char *path)
@@ -77,7 +100,10 @@ static int replay_file(const char *path)
 
 int main(int argc, char **argv)
 {
-	int status = argc > 1 ? 0 : replay_golden();
+	uint32_t state = 2463534242;
+	if (argc == 3 && strcmp(argv[1], "--seeds") == 0)
+		return each_golden(write_seed, &(struct seeds){ argv[2], 0 });
+	int status = argc > 1 ? 0 : each_golden(replay_damaged, &state);
 	for (int i = 1; i < argc; i++)
 		status |= replay_file(argv[i]);
 	return status;
