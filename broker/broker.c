@@ -300,7 +300,9 @@ static void down(struct broker *b)
 	if (b->controller_up)
 		controller_stop(b->controller);
 	/* The session is ended before the directories are let go: its file lies there. */
-	if (b->zkc && zkc_close(b->zkc))
+	bool ended = b->zkc && zkc_close(b->zkc);
+	broker_settle_session(b);
+	if (ended)
 		broker_forget_session(b);
 	down_data(b);
 	broker_set_state(b, BROKER_STOPPED);
@@ -357,6 +359,7 @@ struct broker *broker_new(const struct config *config, int cores)
 		reactor_set_metrics(b->reactors[i], metrics_core(b->metrics, i));
 	}
 	fiber_event_init(&b->net_is_closed);
+	fiber_event_init(&b->session_saved);
 	return b;
 }
 

@@ -48,6 +48,9 @@ struct broker {
 	bool net_up, manager_up, controller_up;
 	struct msg net_closed;
 	struct fiber_event net_is_closed;
+	char *session_text;              /* to be saved, the newest */
+	bool saving_session;
+	struct fiber_event session_saved;
 
 	char why[1024];
 	int error, status;
@@ -68,6 +71,8 @@ enum zk_err broker_register(struct broker *b);
 bool broker_leads_itself(struct broker *b);
 /* The session ended in order: there is nothing to take back. Blocks for a moment. */
 void broker_forget_session(struct broker *b);
+/* Until no helper writes the session's file. */
+void broker_settle_session(struct broker *b);
 /* Follows /config/changes: topics' settings take effect when somebody writes them. */
 void broker_watch_configs(struct broker *b);
 void broker_unwatch_configs(struct broker *b);

@@ -59,16 +59,24 @@ static void save_work(void *arg)
 	s->error = logdirs_write_private(s->b->logdirs, SESSION_FILE, s->text, strlen(s->text));
 }
 
+/* One at a time, so that the newest is the last. */
 static void save_fiber(void *arg)
 {
-	struct saving *s = arg;
-	if (s->b->logdirs && !s->b->going_down)
-		fiber_offload(s->b->control, save_work, s, "ZooKeeper session");
-	if (s->error)
-		log_warn(LOGGER, "The ZooKeeper session could not be saved (%s): a start right after a kill "
-			 "will wait for its end.", strerror(-s->error));
-	free(s->text);
-	free(s);
+	struct broker *b = arg;
+	while (b->session_text && b->logdirs && !b->going_down) {
+		struct saving s = { .b = b, .text = b->session_text };
+		b->session_text = NULL;
+		fiber_offload(b->control, save_work, &s, "ZooKeeper session");
+		if (s.error)
+			log_warn(LOGGER, "The ZooKeeper session could not be saved (%s): a start right after a "
+				 "kill will wait for its end.", strerror(-s.error));
+		free(s.text);
+	}
+	free(b->session_text);
+	b->session_text = NULL;
+	b->saving_session = false;
+	fiber_event_set(&b->session_saved);
+	fiber_event_init(&b->session_saved);
 }
 
 static void keep_session(void *arg, const struct zk_session *session)
@@ -77,11 +85,19 @@ static void keep_session(void *arg, const struct zk_session *session)
 	char passwd[2 * ZK_PASSWD_BYTES + 1];
 	for (int i = 0; i < ZK_PASSWD_BYTES; i++)
 		snprintf(passwd + 2 * i, 3, "%02x", session->passwd[i]);
-	struct saving *s = mem_zalloc(sizeof *s);
-	s->b = b;
-	s->text = mem_printf("%s %llx %d %s\n", b->config->zookeeper_connect, (unsigned long long)session->id,
-			     session->timeout_ms, passwd);
-	must(fiber_start(b->control, "session", save_fiber, s) != NULL);
+	free(b->session_text);
+	b->session_text = mem_printf("%s %llx %d %s\n", b->config->zookeeper_connect,
+				     (unsigned long long)session->id, session->timeout_ms, passwd);
+	if (b->saving_session)
+		return;
+	b->saving_session = true;
+	must(fiber_start(b->control, "session", save_fiber, b) != NULL);
+}
+
+void broker_settle_session(struct broker *b)
+{
+	while (b->saving_session)
+		fiber_wait(b->control, &b->session_saved);
 }
 
 void broker_forget_session(struct broker *b)
