@@ -176,7 +176,7 @@ static int min_isr(const struct partition *p)
 /* The smallest log end among the in-sync replicas; -1 while one of them has not told its own. */
 static int64_t isr_end(const struct partition *p)
 {
-	int64_t end = log_end_offset(p->log);
+	int64_t end = log_settled_offset(p->log);
 	for (int i = 0; i < p->role.n_replicas; i++) {
 		int32_t id = p->role.replicas[i];
 		if (id != p->home->broker_id && in_isr(p, id))

@@ -231,6 +231,14 @@ int64_t log_end_offset(const struct log *log)
 	return log->end;
 }
 
+int64_t log_settled_offset(const struct log *log)
+{
+	must(log_is(log));
+	if (list_empty(&log->unflushed))
+		return log->end;
+	return list_entry(log->unflushed.next, struct log_append, link)->base_offset;
+}
+
 int64_t log_next_offset(const struct log *log)
 {
 	must(log_is(log));

@@ -215,6 +215,8 @@ uint32_t log_offsets_by_age(const struct log *log, int64_t timestamp, uint32_t m
 
 int64_t log_start_offset(const struct log *log);
 int64_t log_end_offset(const struct log *log);    /* what is written and may be read ends here */
+/* What flush.messages has not yet to be waited for ends here: a consumer that saw more could see it gone. */
+int64_t log_settled_offset(const struct log *log);
 int64_t log_next_offset(const struct log *log);   /* of the next append; ahead of the end in a turn */
 int64_t log_recovery_point(const struct log *log); /* below it everything was flushed */
 /* First offset of the earliest transaction that is open or whose marker is not below the high watermark;

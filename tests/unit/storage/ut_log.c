@@ -395,6 +395,35 @@ static void durable_appends_wait_for_the_flush(void)
 	st_close(&s);
 }
 
+/* Nobody may read what a loss of power could still take back from who asked for more. */
+static void what_waits_for_the_flush_is_not_settled(void)
+{
+	struct st_log s = { .config = st_config() };
+	struct st_batch spec = plain(2, ST_NOW_MS);
+	struct log_append ops[3];
+	struct buf *bufs[3];
+	s.config.flush_messages = 1;
+	st_open(&s, st_dir("m-1"), LOG_STOP_CLEAN, 0, 0);
+	done_count = 0;
+	for (int i = 0; i < 3; i++) {
+		bufs[i] = st_make(&spec);
+		ops[i] = (struct log_append){ .bytes = bufs[i]->bytes, .n = bufs[i]->used,
+			.max_timestamp = ST_NOW_MS, .done = count_done };
+		CU_ASSERT_EQUAL(log_append(s.log, &ops[i]), KERR_NONE);
+		for (int k = 0; k <= i; k++) {
+			st_turn(&s);
+			CU_ASSERT(log_settled_offset(s.log) <= log_recovery_point(s.log));
+		}
+	}
+	for (int i = 0; i < 1000 && done_count < 3; i++)
+		st_turn(&s);
+	CU_ASSERT_EQUAL(done_count, 3);
+	CU_ASSERT_EQUAL(log_settled_offset(s.log), 6);
+	for (int i = 0; i < 3; i++)
+		buf_put(bufs[i]);
+	st_close(&s);
+}
+
 static void a_roll_moves_the_recovery_point(void)
 {
 	struct st_log s = { .config = st_config() };
@@ -567,7 +596,8 @@ static const struct ut_case cases[] = {
 	UT(rolls_by_size_and_reads_across), UT(rolls_by_time), UT(rolls_within_a_turn),
 	UT(duplicates_and_gaps_of_a_producer), UT(transactions_hold_the_stable_offset), UT(truncates),
 	UT(truncates_at_every_offset), UT(retention_by_size_time_and_start), UT(a_slice_outlives_its_segment),
-	UT(durable_appends_wait_for_the_flush), UT(a_roll_moves_the_recovery_point),
+	UT(durable_appends_wait_for_the_flush), UT(what_waits_for_the_flush_is_not_settled),
+	UT(a_roll_moves_the_recovery_point),
 	UT(a_follower_takes_batches_as_they_are), UT(finds_offsets_by_time),
 	UT(a_failed_write_takes_it_offline),
 	UT(preallocates), UT(keeps_its_topic_id), UT(discards),
