@@ -68,8 +68,8 @@ static void save_fiber(void *arg)
 		b->session_text = NULL;
 		fiber_offload(b->control, save_work, &s, "ZooKeeper session");
 		if (s.error)
-			log_warn(LOGGER, "The ZooKeeper session could not be saved (%s): a start right after a "
-				 "kill will wait for its end.", strerror(-s.error));
+			log_warn(LOGGER, "The ZooKeeper session could not be saved (%s): a start right after "
+				 "a kill will wait for its end.", strerror(-s.error));
 		free(s.text);
 	}
 	free(b->session_text);
