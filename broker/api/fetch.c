@@ -382,7 +382,9 @@ static void take_records(struct fetch *f, struct fetch_part *p, uint64_t *taken)
 		p->withheld = true;
 		settle(p, error);
 	}
-	bool fits = *taken == 0 || *taken + slice->n <= f->budget;
+	/* Each home core reads its first batch whole; only the first of all is owed to the reader. */
+	bool within = slice->n <= (uint64_t)max_of(p->wish->max_bytes, 0) && *taken + slice->n <= f->budget;
+	bool fits = *taken == 0 || within;
 	if (p->error || !fits || slice->n == 0)
 		return;
 	*taken += slice->n;
