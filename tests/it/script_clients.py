@@ -9,7 +9,7 @@ from harness import wait_for
 assert look    # for 0210, which shows records by it
 
 CONFIG = {"num_partitions": 2, "auto_create_topics_enable": "true", "transaction_max_timeout_ms": 60000,
-          "log_retention_hours": 96, "compression_type": "producer", "max_incremental_fetch_session_cache_slots": 10,
+          "log_retention_hours": 96, "compression_type": "producer", "max_incremental_fetch_session_cache_slots": 100,
           "log_cleaner_enable": "false"}
 MISSING_ID = uuid.UUID(int=0x1234567890abcdef1234567890abcdef)
 WAIT_MS = 8000
