@@ -168,6 +168,12 @@ static void the_first_batch_comes_whole(void)
 	a.request.max_wait_ms = 60000;
 	CU_ASSERT_FATAL(send(&t, 12, &a));
 	CU_ASSERT((part(&a, 0)->records.bytes.n > 0) != (part(&a, 1)->records.bytes.n > 0));
+	/* Likewise where it is the partitions that may give no more, on different home cores. */
+	a.request.max_bytes = 1 << 20;
+	a.request.min_bytes = 1;
+	a.parts[0].partition_max_bytes = a.parts[1].partition_max_bytes = 1;
+	CU_ASSERT_FATAL(send(&t, 12, &a));
+	CU_ASSERT((part(&a, 0)->records.bytes.n > 0) != (part(&a, 1)->records.bytes.n > 0));
 	at_end(&t);
 }
 
