@@ -174,6 +174,7 @@ static bool up_replicas(struct broker *b)
 	sys_random(&seed, sizeof seed);
 	b->api = (struct api){ .config = b->config, .broker_id = b->id, .cluster_id = b->cluster_id,
 			       .n_cores = b->n_cores, .control = b->control };
+	api_init(&b->api);
 	b->api.cores = mem_zalloc((size_t)b->n_cores * sizeof *b->api.cores);
 	b->metastore = config.metastore = metastore_new(b->control, b->n_cores, publish, b);
 	b->manager = manager_new(&config);
@@ -276,6 +277,23 @@ static void down_net(struct broker *b)
 	}
 }
 
+/* What waits for ZooKeeper goes on waiting only if ZooKeeper is there. */
+static void down_control(struct broker *b)
+{
+	if (b->manager)
+		manager_refuse(b->manager);
+	if (b->zkc && !zkc_connected(b->zkc))
+		zkc_shut(b->zkc);
+	if (b->controller_up)
+		controller_stop(b->controller);
+	bool ended = b->zkc && zkc_close(b->zkc);
+	broker_settle_session(b);
+	if (ended)
+		broker_forget_session(b);
+	if (b->api.control)
+		api_drain(&b->api);
+}
+
 static void down_data(struct broker *b)
 {
 	if (b->manager)
@@ -295,15 +313,12 @@ static void down(struct broker *b)
 	b->going_down = true;
 	log_info(LOGGER, "[KafkaServer id=%d] shutting down", b->id);
 	broker_set_state(b, BROKER_STOPPING);
+	if (b->metastore)
+		metastore_end_waits(b->metastore);
 	down_net(b);
 	broker_unwatch_configs(b);
-	if (b->controller_up)
-		controller_stop(b->controller);
-	/* The session is ended before the directories are let go: its file lies there. */
-	bool ended = b->zkc && zkc_close(b->zkc);
-	broker_settle_session(b);
-	if (ended)
-		broker_forget_session(b);
+	down_control(b);
+	/* The session has ended before the directories are let go: its file lies there. */
 	down_data(b);
 	broker_set_state(b, BROKER_STOPPED);
 	log_info(LOGGER, "[KafkaServer id=%d] shut down completed", b->id);
@@ -322,6 +337,8 @@ void broker_stop(struct broker *b)
 		b->hurry = true;
 		if (b->net_up)
 			net_close_now(b->net, b->control);
+		if (b->zkc)
+			zkc_shut(b->zkc);
 		return;
 	}
 	b->stop_asked = true;
@@ -329,6 +346,8 @@ void broker_stop(struct broker *b)
 		must(fiber_start(b->control, "stop", stop_fiber, b) != NULL);
 	else if (!b->logdirs || !b->zkc)
 		b->ended(b->ended_arg, b->status); /* nothing is up that must go down in order */
+	else if (!zkc_connected(b->zkc))
+		zkc_shut(b->zkc); /* the start waits for it no longer */
 }
 
 void broker_reload(struct broker *b)
@@ -390,6 +409,8 @@ void broker_free(struct broker *b)
 		manager_free(b->manager);
 	if (b->metastore)
 		metastore_free(b->metastore);
+	if (b->zkc)
+		zkc_free(b->zkc);
 	for (int i = 0; i < b->n_cores; i++)
 		reactor_free(b->reactors[i]);
 	reactor_free(b->control);

@@ -31,6 +31,7 @@ enum {
 	REQUEST_ARENA_BYTES = 64 * 1024 * 1024,
 	RESPONSE_MAX_BYTES = 256 * 1024 * 1024, /* of encoded bytes, records aside */
 	REQUESTS_SPARE = 256,                   /* kept by each core for reuse */
+	API_FIBERS_MAX = 1024,                  /* requests served at once by the control reactor */
 	API_KEYS = 96,                          /* a key is smaller */
 };
 
@@ -75,11 +76,15 @@ struct api {
 	struct controller *controller;
 	struct topics topics;
 	struct producer_ids *producer_ids;
+	struct list line;           /* requests for which no fiber is free */
+	int fibers;
+	bool draining;
+	struct fiber_event idle;    /* the last fiber has ended, after api_drain() has begun */
 };
 
 struct request {
 	unsigned magic;
-	struct list link;           /* api_core.spare */
+	struct list link;           /* api_core.spare, api.line */
 	struct conn_slot slot;
 	struct conn *conn;
 	struct api_core *core;
@@ -102,6 +107,10 @@ struct request {
 	void *state;                /* the handler's, in the arena */
 };
 
+void api_init(struct api *api);
+/* In a fiber of the control reactor, when connections and ZooKeeper are closed: waits for the end of all
+ * requests. */
+void api_drain(struct api *api);
 struct api_core *api_core_new(struct api *api, int core, struct reactor *reactor, struct replicas *replicas);
 void api_core_free(struct api_core *core);
 /* For the net object, whose listeners' `user` is the api. */

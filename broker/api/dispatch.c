@@ -223,20 +223,43 @@ void response_none(struct request *req)
 
 /* ---- control plane ---- */
 
+void api_init(struct api *api)
+{
+	list_init(&api->line);
+	fiber_event_init(&api->idle);
+}
+
+/* A fiber serves one request after the other, as long as any stand in line. */
 static void control_fiber(void *arg)
 {
-	struct request *req = arg;
-	req->next(req);
+	struct api *api = arg;
+	struct list *next;
+	while ((next = list_pop_front(&api->line))) {
+		struct request *req = list_entry(next, struct request, link);
+		CHECK_OBJ(req, REQUEST_MAGIC);
+		req->next(req);
+	}
+	if (--api->fibers == 0 && api->draining)
+		fiber_event_set(&api->idle);
 }
 
 static void on_control(struct reactor *here, struct msg *m)
 {
 	struct request *req = container_of(m, struct request, msg);
-	must(here == req->core->api->control);
-	if (!fiber_start(here, "request", control_fiber, req)) {
-		/* More at once than FIBERS_MAX: later. */
-		reactor_post(here, here, m);
-	}
+	struct api *api = req->core->api;
+	must(here == api->control);
+	list_push_back(&api->line, &req->link);
+	if (api->fibers == API_FIBERS_MAX)
+		return;
+	must(fiber_start(here, "requests", control_fiber, api) != NULL);
+	api->fibers++;
+}
+
+void api_drain(struct api *api)
+{
+	api->draining = true;
+	if (api->fibers > 0)
+		fiber_wait(api->control, &api->idle);
 }
 
 void request_to_control(struct request *req, void (*next)(struct request *req))

@@ -24,15 +24,35 @@ static struct slice words(const char *why)
 	return why ? slice_str(why) : SLICE_NULL;
 }
 
-/* ---- CreateTopics ---- */
+/* ---- names that come twice in a request ---- */
 
-static bool is_twice(const struct create_topics_request *msg, int32_t at)
+struct named {
+	struct slice name;
+	int32_t at;     /* in the request */
+};
+
+static int compare_named(const void *a, const void *b)
 {
-	for (int32_t i = 0; i < msg->n_topics; i++)
-		if (i != at && slice_eq(msg->topics[i].name, msg->topics[at].name))
-			return true;
-	return false;
+	const struct named *x = a, *y = b;
+	uint32_t common = min_of(x->name.n, y->name.n);
+	int bytes = common ? memcmp(x->name.p, y->name.p, common) : 0;
+	return bytes ? bytes : (x->name.n > y->name.n) - (x->name.n < y->name.n);
 }
+
+/* For each name of the request whether it is there twice; the names are sorted here. NULL: no memory. */
+static bool *find_twice(struct arena *arena, struct named *names, int32_t n)
+{
+	bool *twice = names ? arena_array(arena, (size_t)n, sizeof *twice) : NULL;
+	if (!twice)
+		return NULL;
+	qsort(names, (size_t)n, sizeof *names, compare_named);
+	for (int32_t i = 0; i < n; i++)
+		twice[names[i].at] = (i > 0 && slice_eq(names[i - 1].name, names[i].name)) ||
+				     (i + 1 < n && slice_eq(names[i].name, names[i + 1].name));
+	return twice;
+}
+
+/* ---- CreateTopics ---- */
 
 static bool take_spec(struct request *req, const struct create_topics_request_topic *from,
 		      struct topic_spec *spec)
@@ -76,7 +96,7 @@ static void tell_settings(struct request *req, const struct topic_spec *spec, co
 	out->n_configs = out->configs ? (int32_t)all.n : 0;
 }
 
-static void create_one(struct request *req, const struct create_topics_request *msg, int32_t i,
+static void create_one(struct request *req, const struct create_topics_request *msg, int32_t i, bool twice,
 		       struct create_topics_response_topic *out)
 {
 	struct topic_spec spec;
@@ -86,7 +106,7 @@ static void create_one(struct request *req, const struct create_topics_request *
 	if (slice_is(msg->topics[i].name, TOPIC_METADATA_LOG)) {
 		error = KERR_INVALID_REQUEST;
 		why = "The name is reserved for brokers without ZooKeeper.";
-	} else if (is_twice(msg, i)) {
+	} else if (twice) {
 		error = KERR_INVALID_REQUEST;
 		why = "The request names this topic more than once.";
 	} else if (take_spec(req, &msg->topics[i], &spec)) {
@@ -125,7 +145,11 @@ void handle_create_topics(struct request *req)
 		return;
 	create_topics_response_defaults(&out);
 	out.topics = arena_array(&req->arena, (size_t)msg.n_topics, sizeof *out.topics);
-	if (!out.topics) {
+	struct named *names = arena_array(&req->arena, (size_t)msg.n_topics, sizeof *names);
+	for (int32_t i = 0; names && i < msg.n_topics; i++)
+		names[i] = (struct named){ msg.topics[i].name, i };
+	bool *twice = find_twice(&req->arena, names, msg.n_topics);
+	if (!out.topics || !twice) {
 		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
 		return;
 	}
@@ -136,7 +160,7 @@ void handle_create_topics(struct request *req)
 		t->name = msg.topics[i].name;
 		t->error_code = KERR_NOT_CONTROLLER;
 		if (active)
-			create_one(req, &msg, i, t);
+			create_one(req, &msg, i, twice[i], t);
 	}
 	if (active && !msg.validate_only)
 		wait_created(req, &msg, &out);
@@ -233,17 +257,16 @@ void handle_delete_topics(struct request *req)
 /* ---- CreatePartitions ---- */
 
 static enum kerr grow_one(struct request *req, const struct create_partitions_request *msg, int32_t i,
-			  const char **why)
+			  bool twice, const char **why)
 {
 	const struct create_partitions_request_topic *t = &msg->topics[i];
 	struct topic_assignment *assignments = NULL;
 	if (!controller_is_active(req->core->api->controller))
 		return KERR_NOT_CONTROLLER;
-	for (int32_t k = 0; k < msg->n_topics; k++)
-		if (k != i && slice_eq(msg->topics[k].name, t->name)) {
-			*why = "Duplicate topic in request.";
-			return KERR_INVALID_REQUEST;
-		}
+	if (twice) {
+		*why = "Duplicate topic in request.";
+		return KERR_INVALID_REQUEST;
+	}
 	if (t->n_assignments >= 0) {
 		const struct meta_topic *known = meta_topic(metastore_now(req->core->api->topics.metastore),
 							    t->name);
@@ -267,13 +290,17 @@ void handle_create_partitions(struct request *req)
 		return;
 	create_partitions_response_defaults(&out);
 	out.results = arena_array(&req->arena, (size_t)msg.n_topics, sizeof *out.results);
-	if (!out.results) {
+	struct named *names = arena_array(&req->arena, (size_t)msg.n_topics, sizeof *names);
+	for (int32_t i = 0; names && i < msg.n_topics; i++)
+		names[i] = (struct named){ msg.topics[i].name, i };
+	bool *twice = find_twice(&req->arena, names, msg.n_topics);
+	if (!out.results || !twice) {
 		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
 		return;
 	}
 	for (int32_t i = 0; i < msg.n_topics; i++) {
 		const char *why = NULL;
-		enum kerr error = grow_one(req, &msg, i, &why);
+		enum kerr error = grow_one(req, &msg, i, twice[i], &why);
 		out.results[out.n_results++] = (struct create_partitions_response_result){
 			msg.topics[i].name, (int16_t)error, words(why) };
 	}

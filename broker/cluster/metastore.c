@@ -15,6 +15,7 @@ struct metastore {
 	void *arg;
 	struct metadata *now;
 	struct fiber_event changed; /* set, and begun anew, with each snapshot */
+	bool closed;                /* nobody waits any more */
 };
 
 struct metastore *metastore_new(struct reactor *control, int n_cores,
@@ -44,14 +45,26 @@ struct metadata *metastore_now(const struct metastore *s)
 	return s->now;
 }
 
+static void tell_changed(struct metastore *s)
+{
+	fiber_event_set(&s->changed);
+	fiber_event_init(&s->changed);
+}
+
+void metastore_end_waits(struct metastore *s)
+{
+	CHECK_OBJ_NOTNULL(s, METASTORE_MAGIC);
+	s->closed = true;
+	tell_changed(s);
+}
+
 static void take(struct metastore *s, struct metadata *next)
 {
 	meta_put(s->now);
 	s->now = next;
 	for (int core = 0; core < s->n_cores; core++)
 		s->publish(s->arg, core, meta_get(next));
-	fiber_event_set(&s->changed);
-	fiber_event_init(&s->changed);
+	tell_changed(s);
 }
 
 /* ---- UpdateMetadata ---- */
@@ -148,10 +161,10 @@ bool metastore_wait(struct metastore *s, bool (*holds)(void *arg, const struct m
 {
 	CHECK_OBJ_NOTNULL(s, METASTORE_MAGIC);
 	int64_t until_ns = sys_mono_ns() + timeout_ms * 1000000;
-	while (!holds(arg, s->now)) {
+	bool in_time = true;
+	while (!holds(arg, s->now) && in_time && !s->closed) {
 		int64_t left_ms = (until_ns - sys_mono_ns()) / 1000000;
-		if (left_ms <= 0 || !fiber_wait_ms(s->control, &s->changed, left_ms))
-			return holds(arg, s->now);
+		in_time = left_ms > 0 && fiber_wait_ms(s->control, &s->changed, left_ms);
 	}
-	return true;
+	return holds(arg, s->now);
 }

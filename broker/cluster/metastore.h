@@ -28,5 +28,7 @@ void metastore_set_settings(struct metastore *s, struct slice topic, struct topi
 /* In a fiber: waits until `holds` is true of the snapshot in force, at most `timeout_ms`. */
 bool metastore_wait(struct metastore *s, bool (*holds)(void *arg, const struct metadata *m), void *arg,
 		    int64_t timeout_ms);
+/* The broker goes down: whoever waits, or would, is done with it. */
+void metastore_end_waits(struct metastore *s);
 
 #endif

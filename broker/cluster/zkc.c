@@ -34,6 +34,7 @@ struct zkc {
 	bool had_session;    /* on_session is for the sessions after the first */
 	bool closing;
 	bool started;        /* see zkc_started() */
+	bool heard;          /* a server was there when it began to close */
 	int64_t session_id;  /* of the last CONNECTED, to tell a new session from a new connection */
 	struct list listeners, watches;
 	struct fiber_event changed; /* set, and begun anew, at each change of state */
@@ -186,12 +187,23 @@ static void wait_connected(struct zkc *z)
 	}
 }
 
-static void close_and_wait(struct zkc *z)
+/* A session that was lost is being closed already. */
+static void close_era(struct zkc *z)
 {
 	if (z->state != ZK_EXPIRED && z->state != ZK_AUTH_FAILED && z->state != ZK_CLOSED)
 		zk_close(z->era->zk);
+}
+
+static void wait_closed(struct zkc *z)
+{
 	while (z->state != ZK_CLOSED)
 		fiber_wait(z->control, &z->changed);
+}
+
+static void close_and_wait(struct zkc *z)
+{
+	close_era(z);
+	wait_closed(z);
 }
 
 /* Takes back the session of a broker that was killed, and ends it, so that its ephemeral nodes go now. */
@@ -249,15 +261,31 @@ struct zkc *zkc_open(struct reactor *control, const struct zkc_config *config)
 	return z;
 }
 
-bool zkc_close(struct zkc *z)
+void zkc_shut(struct zkc *z)
 {
 	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
-	bool heard = z->state != ZK_CONNECTING && z->state != ZK_DISCONNECTED;
+	reactor_must_be_here(z->control);
+	if (z->closing)
+		return;
+	z->heard = z->state != ZK_CONNECTING && z->state != ZK_DISCONNECTED;
 	z->closing = true;
-	close_and_wait(z);
+	close_era(z);
+	tell_changed(z);
+}
+
+bool zkc_close(struct zkc *z)
+{
+	zkc_shut(z);
+	wait_closed(z);
 	log_info(LOGGER, "[ZooKeeperClient Kafka server] Closed.");
+	return z->heard;
+}
+
+void zkc_free(struct zkc *z)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	must(z->closing && z->state == ZK_CLOSED);
 	FREE_OBJ(z);
-	return heard;
 }
 
 void zkc_listen(struct zkc *z, struct zkc_listener *l)

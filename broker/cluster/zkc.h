@@ -48,9 +48,13 @@ struct zkc_config {
 /* Opens the first session; waits, and says so in the log, for as long as it takes. In a fiber. NULL when
  * `connect` cannot be (one line was logged). */
 struct zkc *zkc_open(struct reactor *control, const struct zkc_config *config);
-/* Ends the session. In a fiber; calls that wait end with ZK_CLOSING. Frees it. False when no server could be
- * told: the session lives there until it expires. */
+/* Begins to end the session: calls that wait, and all that follow, end with ZK_CLOSING. On the control
+ * reactor. */
+void zkc_shut(struct zkc *z);
+/* The same, and waits for its end. In a fiber. False when no server could be told: the session lives there
+ * until it expires. */
 bool zkc_close(struct zkc *z);
+void zkc_free(struct zkc *z);
 
 void zkc_listen(struct zkc *z, struct zkc_listener *l);
 void zkc_unlisten(struct zkc *z, struct zkc_listener *l);

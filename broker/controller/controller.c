@@ -709,6 +709,7 @@ struct controller *controller_new(struct reactor *control, struct zkc *zkc, cons
 	list_init(&c->events);
 	fiber_event_init(&c->first_election);
 	fiber_event_init(&c->stopped);
+	fiber_event_init(&c->senders_ended);
 	c->session = (struct zkc_listener){ .on_expired = on_expired, .on_session = on_session };
 	return c;
 }
@@ -733,10 +734,15 @@ void controller_stop(struct controller *c)
 	drop_events(c);
 	if (c->worker && c->worker_waits)
 		fiber_resume(c->worker);
-	if (c->worker)
+	if (c->worker && !fiber_wait_ms(c->control, &c->stopped, CTL_STOP_MS)) {
+		/* In the middle of something long: what is left undone is for the next controller. */
+		zkc_shut(c->zkc);
 		fiber_wait(c->control, &c->stopped);
+	}
 	ctl_resign(c);
 	forget(c);
+	if (c->senders > 0)
+		fiber_wait(c->control, &c->senders_ended);
 	zkc_unlisten(c->zkc, &c->session);
 	ctl_watch_free(c, c->watch_controller);
 	c->watch_controller = NULL;

@@ -26,6 +26,7 @@ enum {
 	CTL_EVENTS_MAX = 100000,
 	CTL_ARENA_BYTES = 256 << 20,  /* of one event */
 	CTL_SENDER_RETRY_MS = 100,
+	CTL_STOP_MS = 5 * 1000,       /* how long the event under way may take when the broker goes down */
 	CTL_ELECT_AGAIN_MS = 1000,    /* after an error that no watch will tell the end of */
 };
 
@@ -85,6 +86,8 @@ struct controller {
 
 	/* What this event has gathered for the brokers (push.c). */
 	struct push *push;
+	int senders;               /* fibers that still run */
+	struct fiber_event senders_ended; /* when stopping */
 };
 
 /* Some partitions, to be freed with ctl_partitions_free(). */

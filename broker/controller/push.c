@@ -491,6 +491,8 @@ static void sender_run(void *arg)
 	struct list *left;
 	while ((left = list_pop_front(&s->queue)))
 		request_free(list_entry(left, struct push_request, link));
+	if (--s->c->senders == 0 && s->c->stopping)
+		fiber_event_set(&s->c->senders_ended);
 	FREE_OBJ(s);
 }
 
@@ -504,6 +506,7 @@ struct sender *sender_start(struct controller *c, int32_t broker, int64_t broker
 	list_init(&s->queue);
 	s->fiber = fiber_start(c->control, "sender", sender_run, s);
 	must(s->fiber != NULL);
+	c->senders++;
 	return s;
 }
 

@@ -5,6 +5,7 @@
 #include "broker/base/must.h"
 #include "broker/cluster/names.h"
 #include "broker/controller/assign.h"
+#include "broker/controller/context.h"
 #include "broker/reactor/sys.h"
 #include "zkutil/znode.h"
 
@@ -128,27 +129,39 @@ static bool has_twice(const struct topic_assignment *a)
 	return false;
 }
 
-/* The rules for assignments by hand; partitions must be `first`, `first` + 1, ... in any order. */
-static enum kerr check_assignments(const struct topic_assignment *v, int32_t n, int32_t first,
-				   const char **why)
+/* Whether the partitions are `first`, `first` + 1, ... in any order. */
+static bool are_consecutive(const struct topic_assignment *v, int32_t n, int32_t first, struct arena *arena)
 {
-	*why = NULL;
+	bool *seen = arena_array(arena, (size_t)n, sizeof *seen);
+	if (!seen)
+		return false;
+	memset(seen, 0, (size_t)n * sizeof *seen);
 	for (int32_t i = 0; i < n; i++) {
-		bool seen = false;
-		for (int32_t k = 0; k < n; k++)
-			seen |= v[k].partition == first + i;
-		if (!seen)
-			*why = "partitions should be a consecutive 0-based integer sequence";
-		else if (v[i].n == 0)
+		int64_t at = (int64_t)v[i].partition - first;
+		if (at < 0 || at >= n || seen[at])
+			return false;
+		seen[at] = true;
+	}
+	return true;
+}
+
+/* The rules for assignments by hand. */
+static enum kerr check_assignments(const struct topic_assignment *v, int32_t n, int32_t first,
+				   struct arena *arena, const char **why)
+{
+	*why = are_consecutive(v, n, first, arena)
+		? NULL : "partitions should be a consecutive 0-based integer sequence";
+	for (int32_t i = 0; i < n && !*why; i++) {
+		if (v[i].n == 0)
 			*why = "Assigned replica list must not be empty";
 		else if (v[i].n != v[0].n)
 			*why = "All partitions should have the same number of replicas";
-		else if (v[i].n > ZNODE_REPLICAS_MAX || has_twice(&v[i]))
+		else if (v[i].n > CTL_REPLICAS_MAX)
+			*why = "A partition has more replicas than CTL_REPLICAS_MAX";
+		else if (has_twice(&v[i]))
 			*why = "Duplicate replica assignment found";
-		if (*why)
-			return KERR_INVALID_REPLICA_ASSIGNMENT;
 	}
-	return KERR_NONE;
+	return *why ? KERR_INVALID_REPLICA_ASSIGNMENT : KERR_NONE;
 }
 
 static enum kerr check_counts(int32_t partitions, int replication, int brokers, struct arena *arena,
@@ -316,7 +329,7 @@ enum kerr topics_create(const struct topics *t, const struct topic_spec *spec, b
 	if (!error)
 		error = check_collision(t, spec->name, arena, why);
 	if (!error && spec->n_assignments > 0)
-		error = check_assignments(spec->assignments, spec->n_assignments, 0, why);
+		error = check_assignments(spec->assignments, spec->n_assignments, 0, arena, why);
 	if (!error)
 		error = check_settings(t, spec, arena, why);
 	if (!error && !validate_only)
@@ -389,7 +402,7 @@ static enum kerr check_growth(const struct topics *t, const struct znode_topic *
 						    assignments[i].ids[k]);
 				return KERR_INVALID_REPLICA_ASSIGNMENT;
 			}
-	return check_assignments(assignments, n_assignments, so_far, why);
+	return check_assignments(assignments, n_assignments, so_far, arena, why);
 }
 
 /* The partitions to add: as asked for, or beginning where the first partition's leader is (as 3.9 does). */
@@ -423,7 +436,7 @@ enum kerr topics_grow(const struct topics *t, struct slice name, int32_t count,
 	struct znode_topic z, added;
 	*why = NULL;
 	enum kerr error = read_topic(t, name, arena, &z, why);
-	if (!error && z.n_partitions == 0)
+	if (!error && (z.n_partitions == 0 || z.partitions[0].replicas.n == 0))
 		error = KERR_UNKNOWN_SERVER_ERROR;
 	if (!error)
 		error = check_growth(t, &z, name, count, assignments, n_assignments, arena, why);

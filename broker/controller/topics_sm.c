@@ -157,6 +157,8 @@ void ctl_topic_forget(struct controller *c, struct ctl_topic *t)
 	if (t->watch)
 		ctl_watch_free(c, t->watch);
 	t->watch = NULL;
+	if (c->active)
+		push_flush(c); /* what was gathered so far may name its partitions */
 	ctl_topic_remove(&c->ctx, t);
 }
 
@@ -341,16 +343,13 @@ static void finish_deletion(struct controller *c, struct ctl_topic *t)
 	const char *fence = znode_path(ZNODE_CONTROLLER_EPOCH);
 	const char *const paths[] = { topic.s, config, queued.s };
 	enum zk_err err = ZK_OK;
-	if (t->watch)
-		ctl_watch_free(c, t->watch);
-	t->watch = NULL;
 	for (size_t i = 0; err == ZK_OK && i < countof(paths); i++)
 		err = zkc_delete_tree(c->zkc, paths[i], fence, c->epoch_version);
 	free(config);
 	if (err == ZK_OK) {
 		log_info(CTL_LOGGER, "[Controller id=%d] Deletion of topic %s successfully completed",
 			 c->broker_id, t->name);
-		ctl_topic_remove(&c->ctx, t);
+		ctl_topic_forget(c, t);
 	} else if (err == ZK_FENCED) {
 		ctl_fenced(c);
 	} else {

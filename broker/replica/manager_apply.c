@@ -158,7 +158,8 @@ static void apply_topic(struct manager *m, const struct leader_and_isr_request_t
 	must(out->partition_errors != NULL);
 	for (int32_t i = 0; i < t->n_partition_states; i++) {
 		const struct leader_and_isr_request_partition *p = &t->partition_states[i];
-		enum kerr error = apply_role(m, t->topic_name, &t->topic_id, p);
+		enum kerr error = m->refuses ? KERR_BROKER_NOT_AVAILABLE :
+			apply_role(m, t->topic_name, &t->topic_id, p);
 		out->partition_errors[out->n_partition_errors++] = (struct leader_and_isr_response_partition){
 			t->topic_name, p->partition_index, (int16_t)error };
 	}
@@ -361,7 +362,8 @@ void manager_stop_replica(struct manager *m, const struct stop_replica_request *
 		bool deleted = false;
 		for (int32_t i = 0; i < topic->n_partition_states; i++) {
 			const struct stop_replica_request_partition *p = &topic->partition_states[i];
-			enum kerr error = stop_one(m, topic->topic_name, p);
+			enum kerr error = m->refuses ? KERR_BROKER_NOT_AVAILABLE :
+				stop_one(m, topic->topic_name, p);
 			resp->partition_errors[resp->n_partition_errors++] =
 				(struct stop_replica_response_partition){
 				topic->topic_name, p->partition_index, (int16_t)error };

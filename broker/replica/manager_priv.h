@@ -38,6 +38,7 @@ struct manager {
 	int32_t controller_epoch; /* the highest that was heard */
 	int64_t broker_epoch;
 	atomic_int load_percent;
+	bool refuses;             /* what controllers ask */
 	bool closing;
 	struct list removals;     /* files of deleted partitions, by when they are due */
 	bool removing;

@@ -315,6 +315,12 @@ static void close_all_work(void *arg)
 	logdirs_close(dirs, w->clean);
 }
 
+void manager_refuse(struct manager *m)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	m->refuses = true;
+}
+
 void manager_close(struct manager *m)
 {
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);

@@ -204,6 +204,7 @@ void at_begin(struct api_test *t)
 	t->control = reactor_new(REACTOR_CONTROL, t->helpers);
 	t->api = (struct api){ .config = t->config, .broker_id = AT_BROKER, .cluster_id = "unit-cluster",
 			       .n_cores = AT_CORES, .cores = t->cores, .control = t->control };
+	api_init(&t->api);
 	for (int i = 0; i < AT_CORES; i++) {
 		t->reactors[i] = reactor_new(i, t->helpers);
 		reactor_set_metrics(t->reactors[i], metrics_core(t->metrics, i));

@@ -139,6 +139,7 @@ static void run_script(void *arg)
 	controller_stop(w.controller);
 	CU_ASSERT_TRUE(zkc_close(w.zkc));
 	controller_free(w.controller);
+	zkc_free(w.zkc);
 	w.done = true;
 }
 
