@@ -123,6 +123,7 @@ struct manager *manager_new(const struct manager_config *config)
 	sys_random(&m->seed, sizeof m->seed);
 	list_init(&m->removals);
 	fiber_event_init(&m->removals_ended);
+	fiber_event_init(&m->applied);
 	fiber_event_init(&m->clocks_stopped);
 	fiber_event_init(&m->close_begun);
 	return m;

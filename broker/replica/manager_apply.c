@@ -171,12 +171,17 @@ void manager_leader_and_isr(struct manager *m, const struct leader_and_isr_reque
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
 	resp->error_code = (int16_t)check_epochs(m, req->controller_epoch, req->broker_epoch,
 						 req->controller_id);
+	if (m->closing)
+		resp->error_code = KERR_BROKER_NOT_AVAILABLE;
 	if (resp->error_code)
 		return;
+	m->applying++;
 	resp->topics = arena_array(arena, (size_t)req->n_topic_states, sizeof *resp->topics);
 	must(resp->topics != NULL);
 	for (int32_t i = 0; i < req->n_topic_states; i++)
 		apply_topic(m, &req->topic_states[i], &resp->topics[resp->n_topics++], arena);
+	if (--m->applying == 0 && m->closing)
+		fiber_event_set(&m->applied);
 }
 
 /* ---- UpdateMetadata ---- */

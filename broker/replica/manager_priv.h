@@ -41,6 +41,8 @@ struct manager {
 	bool refuses;             /* what controllers ask */
 	bool closing;
 	struct list removals;     /* files of deleted partitions, by when they are due */
+	unsigned applying;          /* LeaderAndIsr requests */
+	struct fiber_event applied; /* none is left, while closing */
 	bool removing;
 	struct fiber_event removals_ended;
 	int clocks;               /* fibers of upkeep that still run */

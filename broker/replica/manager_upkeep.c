@@ -331,6 +331,8 @@ void manager_close(struct manager *m)
 		fiber_wait(m->c.control, &m->clocks_stopped);
 	if (m->removing)
 		fiber_wait(m->c.control, &m->removals_ended);
+	if (m->applying > 0) /* it makes logs, and what it makes must be closed too */
+		fiber_wait(m->c.control, &m->applied);
 	struct close_work w = { .m = m, .cores = mem_zalloc((size_t)m->c.n_cores * sizeof *w.cores),
 				.clean = mem_zalloc((size_t)n_dirs) };
 	for (int core = 0; core < m->c.n_cores; core++) {
