@@ -33,7 +33,7 @@ struct zkc {
 	enum zk_state state; /* of the era that was opened last */
 	bool had_session;    /* on_session is for the sessions after the first */
 	bool closing;
-	bool started;        /* see zkc_started() */
+	bool starting;       /* see zkc_started() */
 	bool heard;          /* a server was there when it began to close */
 	int64_t session_id;  /* of the last CONNECTED, to tell a new session from a new connection */
 	struct list listeners, watches;
@@ -217,6 +217,11 @@ static void end_left_behind(struct zkc *z)
 	close_and_wait(z);
 }
 
+static bool ended_with_session(enum zk_err err)
+{
+	return err == ZK_SESSION_EXPIRED || err == ZK_CLOSING;
+}
+
 /* The root that all paths are relative to is made by whoever needs it first. */
 static bool make_chroot(struct zkc *z)
 {
@@ -234,7 +239,7 @@ static bool make_chroot(struct zkc *z)
 		wait_connected(z);
 		err = zkc_make_path(z, at.chroot);
 		close_and_wait(z);
-	} while (err == ZK_SESSION_EXPIRED);
+	} while (ended_with_session(err) && !z->closing);
 	if (err != ZK_OK)
 		log_fatal(LOGGER, "The chroot %s of zookeeper.connect cannot be made: %s.", at.chroot,
 			  zk_err_text(err));
@@ -256,6 +261,7 @@ struct zkc *zkc_open(struct reactor *control, const struct zkc_config *config)
 		return NULL;
 	}
 	end_left_behind(z);
+	z->starting = true;
 	must(open_era(z, true, false, NULL));
 	wait_connected(z);
 	return z;
@@ -369,18 +375,13 @@ static void call_all_once(struct zkc *z, struct zk_req *reqs, size_t n)
 	fiber_wait(z->control, &c.answered);
 }
 
-static bool ended_with_session(enum zk_err err)
-{
-	return err == ZK_SESSION_EXPIRED || err == ZK_CLOSING;
-}
-
 void zkc_call_all(struct zkc *z, struct zk_req *reqs, size_t n)
 {
 	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
 	if (n > 0)
 		call_all_once(z, reqs, n);
 	for (size_t i = 0; i < n; i++)
-		while (ended_with_session(reqs[i].err) && !z->started && !z->closing) {
+		while (ended_with_session(reqs[i].err) && z->starting && !z->closing) {
 			zk_req_forget(&reqs[i]);
 			call_all_once(z, &reqs[i], 1);
 		}
@@ -389,7 +390,7 @@ void zkc_call_all(struct zkc *z, struct zk_req *reqs, size_t n)
 void zkc_started(struct zkc *z)
 {
 	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
-	z->started = true;
+	z->starting = false;
 }
 
 enum zk_err zkc_call(struct zkc *z, struct zk_req *req)

@@ -74,8 +74,9 @@ void zkc_figures(const struct zkc *z, struct zkc_figures *out);
 
 /* ---- calls: in a fiber; each waits until its requests are answered and gives the (first) error ---- */
 
-/* From zkc_open() until this call a request that ends with its session is sent again over the next one: who
- * starts has nothing yet that another could have taken in between. Afterwards that end is the caller's. */
+/* From the end of zkc_open() until this call a request that ends with its session is sent again over the
+ * next one: who starts has nothing yet that another could have taken in between. Afterwards that end is
+ * the caller's. */
 void zkc_started(struct zkc *z);
 enum zk_err zkc_call(struct zkc *z, struct zk_req *req);
 /* All at once, pipelined. */
