@@ -3,6 +3,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/config/principal_rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,8 @@ static void make_listener(struct broker *b, uint32_t i)
 	if (listener_is_tls(l)) {
 		b->tls[i] = tls_of(l->config);
 		out->tls = &b->tls[i];
+		out->principals = b->principals[i] =
+			principal_rules_parse(l->config->ssl_principal_mapping_rules, b->why);
 	}
 }
 
@@ -93,6 +96,7 @@ void broker_bind(void *arg)
 	uint32_t n = c->listening.n;
 	b->listeners = mem_zalloc(n * sizeof *b->listeners);
 	b->tls = mem_zalloc(n * sizeof *b->tls);
+	b->principals = mem_zalloc(n * sizeof *b->principals);
 	b->ip_limits = mem_zalloc((c->ip_limit_hosts.n + 1) * sizeof *b->ip_limits);
 	for (uint32_t i = 0; i < n; i++)
 		make_listener(b, i);
@@ -131,8 +135,10 @@ void broker_unbind(struct broker *b)
 	for (uint32_t i = 0; b->tls && i < b->config->listening.n; i++) {
 		free((char *)b->tls[i].enabled_protocols);
 		free((char *)b->tls[i].cipher_suites);
+		principal_rules_free(&b->principals[i]);
 	}
 	free(b->tls);
+	free(b->principals);
 	free(b->listeners);
 	free(b->ip_limits);
 }

@@ -36,6 +36,7 @@ struct broker {
 	struct net *net;
 	struct net_listener *listeners;
 	struct tls_config *tls;
+	struct principal_rules **principals; /* of each listener */
 	struct net_ip_limit *ip_limits;
 	struct controller *controller;
 	struct producer_ids *producer_ids;

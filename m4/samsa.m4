@@ -67,6 +67,7 @@ AC_DEFUN([SAMSA_LIBRARIES], [
   SAMSA_NEED([ZSTD], [libzstd], [libzstd-dev])
   SAMSA_NEED([ISAL], [libisal], [libisal-dev])
   SAMSA_NEED([JANSSON], [jansson], [libjansson-dev])
+  SAMSA_NEED([PCRE2], [libpcre2-8], [libpcre2-dev])
   SAMSA_NEED([MICROHTTPD], [libmicrohttpd], [libmicrohttpd-dev])
   SAMSA_NEED_HEADER([snappy], [snappy-c.h], [snappy_uncompress], [snappy], [libsnappy-dev])
   SAMSA_NEED_HEADER([uthash], [uthash.h], [], [], [uthash-dev])

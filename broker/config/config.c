@@ -239,6 +239,7 @@ static const struct config *make_view(const struct config *c, const struct liste
 			assign(view, (enum config_key)(d - config_descs), p, problems);
 	}
 	config_check_classes(view, problems);
+	config_check_principals(view, problems);
 	return view;
 }
 
@@ -366,6 +367,7 @@ static void fill(struct config *c, struct problems *problems)
 		return;
 	config_check(c, problems);
 	config_check_classes(c, problems);
+	config_check_principals(c, problems);
 	make_views(c, problems);
 	for (uint32_t i = 0; i < c->properties.n; i++)
 		check_prefix(c, &c->properties.v[i], problems);

@@ -3,6 +3,7 @@
  */
 #include "broker/base/must.h"
 #include "broker/config/check_priv.h"
+#include "broker/config/principal_rules.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -217,6 +218,15 @@ static void check_names(const struct config *c, struct problems *problems)
 	if (c->offsets_topic_compression_codec < 0 || c->offsets_topic_compression_codec > 4)
 		value_error(c, CK_offsets_topic_compression_codec, problems,
 			"Unknown compression type id; allowed: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd");
+}
+
+void config_check_principals(const struct config *c, struct problems *problems)
+{
+	char why[PRINCIPAL_WHY_BYTES];
+	struct principal_rules *rules = principal_rules_parse(c->ssl_principal_mapping_rules, why);
+	if (!rules)
+		value_error(c, CK_ssl_principal_mapping_rules, problems, "%s", why);
+	principal_rules_free(&rules);
 }
 
 static void check_versions(struct config *c, struct problems *problems)

@@ -76,7 +76,6 @@
 #define NO_KRAFT "Samsa is a ZooKeeper-mode broker; take process.roles out and set zookeeper.connect"
 #define NO_MIGRATION "the migration to KRaft is not possible with Samsa brokers"
 #define NO_PLUGINS "Java classes cannot run here; take it out if you can do without it"
-#define NO_PRINCIPALS "nothing asks for principals yet: without an authorizer everybody may do everything"
 #define NO_PURGE "parked requests are dropped as soon as they are answered"
 #define NO_QUOTAS "quotas and throttles are not enforced yet"
 #define NO_REPLICATION "brokers do not replicate to each other yet"

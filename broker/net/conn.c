@@ -3,11 +3,14 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/config/principal_rules.h"
 #include "broker/net/door_priv.h"
 #include "broker/net/stream_priv.h"
+#include "broker/net/subject_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { CONN_MAGIC = 0x40221ec7, SLOT_MAGIC = 0x510770ab, PORT_MAGIC = 0x1047ab1e };
 enum { NS_IN_MS = 1000000, LOG_EVERY_MS = 1000 };
@@ -26,6 +29,7 @@ struct conn {
 	unsigned pauses;
 	unsigned id;
 	bool opened;
+	char *principal;        /* NULL: nobody that we know */
 	struct timer mute;
 	struct sys_addr peer;
 	void *user;
@@ -39,6 +43,12 @@ static struct conn *conn_of(const struct stream *s)
 }
 
 /* ---- who it is ---- */
+
+const char *conn_principal(const struct conn *c)
+{
+	CHECK_OBJ_NOTNULL(c, CONN_MAGIC);
+	return c->principal ? c->principal : CONN_ANONYMOUS;
+}
 
 struct reactor *conn_reactor(const struct conn *c)
 {
@@ -294,9 +304,31 @@ static void port_fire(struct reactor *here, struct timer *t)
 
 /* ---- the stream's events ---- */
 
+/* Who the certificate says it is. False when no rule makes a principal of its name. */
+static bool identify(struct conn *c)
+{
+	static const char prefix[] = "User:";
+	char dn[PRINCIPAL_NAME_BYTES], name[PRINCIPAL_NAME_BYTES];
+	const struct x509_st *certificate = conn_peer_certificate(c);
+	const struct principal_rules *rules = c->port->listener->principals;
+	if (!certificate)
+		return true;
+	if (!subject_text(certificate, dn, sizeof dn) ||
+	    (rules && principal_rules_apply(rules, dn, name) != 0))
+		return false;
+	c->principal = mem_printf("%s%s", prefix, rules ? name : dn);
+	log_debug(LOGGER, "%s has authenticated as %s", c->peer.text, c->principal);
+	return true;
+}
+
 static void opened(struct stream *s)
 {
 	struct conn *c = conn_of(s);
+	if (!identify(c)) {
+		stream_close(s, -EACCES,
+			     "no rule of ssl.principal.mapping.rules fits the certificate's name");
+		return;
+	}
 	c->opened = true;
 	touch(c);
 	port_arm(c->port);
@@ -363,6 +395,7 @@ static void release(struct stream *s)
 {
 	struct conn *c = container_of(s, struct conn, stream);
 	must(c->magic == CONN_MAGIC && list_empty(&c->slots));
+	free(c->principal);
 	FREE_OBJ(c);
 }
 

@@ -37,6 +37,8 @@ enum {
 	CONN_ID_BYTES = 160,
 };
 
+#define CONN_ANONYMOUS "User:ANONYMOUS"
+
 struct conn;
 struct net_listener;
 struct x509_st; /* OpenSSL's X509 */
@@ -107,6 +109,9 @@ const char *conn_id(const struct conn *c, char out[CONN_ID_BYTES]);
 /* The certificate that the peer has proved to own, or NULL. Borrowed; lives as long as the connection is
  * open. */
 struct x509_st *conn_peer_certificate(const struct conn *c);
+/* Kafka's principal: "User:" and the certificate's name as ssl.principal.mapping.rules make it, else
+ * CONN_ANONYMOUS. Borrowed, for the connection's life. */
+const char *conn_principal(const struct conn *c);
 /* "TLSv1.3" and "TLS_AES_128_GCM_SHA256"; NULL without TLS. */
 const char *conn_tls_version(const struct conn *c);
 const char *conn_tls_cipher(const struct conn *c);

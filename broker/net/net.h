@@ -30,6 +30,8 @@ struct net_listener {
 	/* protected: not refused by max.connections when there are other listeners */
 	bool inter_broker;
 	const struct tls_config *tls; /* NULL: plain */
+	/* ssl.principal.mapping.rules; NULL: names stay as they are */
+	const struct principal_rules *principals;
 	int64_t max_connections;     /* listener.name.X.max.connections; -1: no limit */
 	/* listener.name.X.max.connection.creation.rate, a second; -1: no limit */
 	int64_t max_creation_rate;

@@ -1,4 +1,5 @@
 /* tlsctx.c - see tlsctx.h. Key and trust stores are read in tlsstore.c. */
+#include "broker/net/subject_priv.h"
 #include "broker/net/tlsctx_priv.h"
 
 #include "broker/base/must.h"
@@ -277,16 +278,6 @@ bool tlsctx_checks_host(const struct tlsctx *t)
 
 /* ---- reload ---- */
 
-static void print_subject(const X509 *certificate, char *out, size_t n)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-	must(bio != NULL);
-	X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
-	int k = BIO_read(bio, out, (int)n - 1);
-	out[max_of(k, 0)] = 0;
-	BIO_free(bio);
-}
-
 static bool has_name(const GENERAL_NAMES *names, GENERAL_NAME *name)
 {
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)
@@ -318,8 +309,8 @@ bool tlsctx_may_replace(const struct tlsctx *old, const struct tlsctx *fresh, co
 	if (!config->allow_dn_changes && X509_NAME_cmp(X509_get_subject_name(old->certificate),
 						       X509_get_subject_name(fresh->certificate)) != 0) {
 		char was[160], is[160];
-		print_subject(old->certificate, was, sizeof was);
-		print_subject(fresh->certificate, is, sizeof is);
+		subject_text(old->certificate, was, sizeof was);
+		subject_text(fresh->certificate, is, sizeof is);
 		snprintf(error, TLS_ERROR_BYTES,
 			 "Keystore DistinguishedName does not match: existing={DN=%s}, new={DN=%s}; "
 			 "ssl.allow.dn.changes=true allows it", was, is);

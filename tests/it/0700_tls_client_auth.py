@@ -1,4 +1,5 @@
-"""TLS: client authentication none, requested, required; 1.2 and 1.3; PEM files, inline PEM and PKCS12; plain bytes refused."""
+"""TLS: client authentication none, requested, required; 1.2 and 1.3; PEM files, inline PEM and PKCS12; plain bytes refused;
+a certificate whose name no mapping rule fits."""
 import contextlib
 import ssl
 
@@ -53,11 +54,13 @@ def listeners(env, certs, broker):
     for auth, store in stores.items():
         store["ssl.client.auth"] = auth
         broker.config |= {f"listener.name.{auth}.{key}": value for key, value in store.items()}
+    broker.config["listener.name.required.ssl.principal.mapping.rules"] = "RULE:^.*,CN=alice$/alice/"
     return ports
 
 
 def test(env):
     certs = env.certs()
+    certs.issue("bob", "/CN=bob/OU=tests/O=samsa")
     stranger = Certs(env.path("stranger")).issue("alice", "/CN=alice/OU=tests/O=samsa")
     alice, false_alice = certs.path("alice"), stranger.path("alice")
     with Cluster(env) as cluster:
@@ -70,6 +73,8 @@ def test(env):
             certificates = {"alice": alice, "nobody": None, "stranger": false_alice}
             seen = {(auth, who): admitted(ports[auth], context(certs, certificates[who], version)) for auth, who in expected}
             assert seen == expected, f"{version.name}: {[k for k in seen if seen[k] != expected[k]]}"
+        bob = {auth: admitted(port, context(certs, certs.path("bob"))) for auth, port in ports.items()}
+        assert bob == {"none": True, "requested": True, "required": False}, f"bob, whom no rule knows: {bob}"
         old = context(certs)
         with contextlib.suppress(ValueError):
             old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_1

@@ -50,6 +50,7 @@ struct ut_net {
 	int per_core[UT_CORES_MAX];
 	uint64_t frame_bytes;
 	char certificate[256];  /* subject of the last one's */
+	char principal[256];    /* of the last one */
 	char tls_version[16];
 };
 
@@ -82,6 +83,7 @@ static void ut_on_open(struct conn *c)
 	ut_now->last = c;
 	if (conn_tls_version(c))
 		snprintf(ut_now->tls_version, sizeof ut_now->tls_version, "%s", conn_tls_version(c));
+	snprintf(ut_now->principal, sizeof ut_now->principal, "%s", conn_principal(c));
 	if (conn_peer_certificate(c))
 		X509_NAME_oneline(X509_get_subject_name(conn_peer_certificate(c)), ut_now->certificate,
 				  sizeof ut_now->certificate);

@@ -1,5 +1,6 @@
 /* ut_tls.c - the TLS layer over a real socket: handshakes, bytes, client certificates, reload, and those who
  * misbehave. */
+#include "broker/config/principal_rules.h"
 #include "tests/unit/net/tls_ut.h"
 
 static struct ut_cert ca, server, client, stranger;
@@ -129,6 +130,33 @@ static void client_certificates(void)
 		CU_ASSERT_EQUAL(is_served(&u, &client, version), modes[i / 2].good);
 		CU_ASSERT_STRING_EQUAL(u.certificate, tls.client_auth ? "/O=Samsa/CN=client" : "");
 		fini(&u);
+	}
+}
+
+/* A principal is made of the certificate's name by the rules, or the connection is refused. */
+static void principals(void)
+{
+	static const struct {
+		const char *rules, *principal; /* NULL: refused */
+	} cases[] = {
+		{ "DEFAULT", "User:CN=client,O=Samsa" },
+		{ "RULE:^CN=(.*?),O=Samsa$/$1/U", "User:CLIENT" },
+		{ "RULE:^CN=server.*$/broker/", NULL },
+	};
+	for (unsigned i = 0; i < countof(cases); i++) {
+		struct ut_net u;
+		char why[PRINCIPAL_WHY_BYTES];
+		struct principal_rules *rules = principal_rules_parse(cases[i].rules, why);
+		init(&u);
+		tls.client_auth = TLS_CLIENT_AUTH_REQUESTED;
+		u.listeners[0].principals = rules;
+		ut_open(&u);
+		CU_ASSERT_EQUAL(is_served(&u, &client, TLS1_3_VERSION), cases[i].principal != NULL);
+		CU_ASSERT_STRING_EQUAL(u.principal, cases[i].principal ? cases[i].principal : "");
+		CU_ASSERT(is_served(&u, NULL, TLS1_3_VERSION));
+		CU_ASSERT_STRING_EQUAL(u.principal, CONN_ANONYMOUS);
+		fini(&u);
+		principal_rules_free(&rules);
 	}
 }
 
@@ -359,6 +387,7 @@ static const struct ut_case cases[] = {
 	UT(tls13),
 	UT(ranges_of_files),
 	UT(client_certificates),
+	UT(principals),
 	UT(resumption),
 	UT(garbage),
 	UT(flipped_bytes),
