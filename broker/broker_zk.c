@@ -112,6 +112,7 @@ bool broker_open_zookeeper(struct broker *b)
 	struct zkc_config config = {
 		.connect = c->zookeeper_connect,
 		.session_timeout_ms = c->zookeeper_session_timeout_ms,
+		.connection_timeout_ms = c->zookeeper_connection_timeout_ms,
 		.max_in_flight = (unsigned)c->zookeeper_max_in_flight_requests,
 		.left_behind = read_session(b),
 		.keep = keep_session,

@@ -174,16 +174,30 @@ static bool open_era(struct zkc *z, bool main, bool no_chroot, const struct zk_s
 	return true;
 }
 
+static void say_waiting(const struct zkc *z, int64_t waited_ms)
+{
+	if (waited_ms == z->config.connection_timeout_ms)
+		log_error(LOGGER, "[ZooKeeperClient Kafka server] No server of %s was reached within "
+			  "zookeeper.connection.timeout.ms=%d. Where Kafka ends, this broker goes on waiting: "
+			  "is ZooKeeper up, and is zookeeper.connect right?", z->config.connect,
+			  z->config.connection_timeout_ms);
+	else
+		log_warn(LOGGER, "[ZooKeeperClient Kafka server] Still waiting for ZooKeeper at %s (%lld s).",
+			 z->config.connect, (long long)(waited_ms / 1000));
+}
+
 /* Waits, as long as it takes, until the session opened last is connected or lost. */
 static void wait_connected(struct zkc *z)
 {
-	int64_t waited_ms = 0;
+	int64_t waited_ms = 0, limit_ms = z->config.connection_timeout_ms;
 	while (z->state == ZK_CONNECTING) {
-		if (fiber_wait_ms(z->control, &z->changed, WAITING_SAY_MS) || z->state != ZK_CONNECTING)
+		int64_t step_ms = WAITING_SAY_MS;
+		if (waited_ms < limit_ms)
+			step_ms = min_of(step_ms, limit_ms - waited_ms);
+		if (fiber_wait_ms(z->control, &z->changed, step_ms) || z->state != ZK_CONNECTING)
 			continue;
-		waited_ms += WAITING_SAY_MS;
-		log_warn(LOGGER, "[ZooKeeperClient Kafka server] Still waiting for ZooKeeper at %s (%lld s).",
-			 z->config.connect, (long long)(waited_ms / 1000));
+		waited_ms += step_ms;
+		say_waiting(z, waited_ms);
 	}
 }
 

@@ -36,6 +36,7 @@ struct zkc_watch {
 struct zkc_config {
 	const char *connect;
 	int session_timeout_ms;
+	int connection_timeout_ms; /* after it, waiting is told as an error, once */
 	unsigned max_in_flight;
 	/* A session that this broker left behind when it was killed: ended before the first own one begins,
 	 * so that its ephemeral nodes do not stand in the way. id 0: none. */

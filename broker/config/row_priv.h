@@ -87,7 +87,6 @@
 #define NO_ZK_LOGIN "the broker cannot log in to ZooKeeper yet, so that protected znodes would be nobody's"
 #define NO_ZK_TLS "the connection to ZooKeeper cannot be encrypted yet"
 #define TLS_VERSIONS "ssl.enabled.protocols alone says which versions of TLS are spoken"
-#define WAITS_FOR_ZK "the broker waits for ZooKeeper as long as it takes, and says so"
 #define UNSTABLE "only final API versions are served"
 
 #endif
