@@ -178,8 +178,8 @@ static void say_waiting(const struct zkc *z, int64_t waited_ms)
 {
 	if (waited_ms == z->config.connection_timeout_ms)
 		log_error(LOGGER, "[ZooKeeperClient Kafka server] No server of %s was reached within "
-			  "zookeeper.connection.timeout.ms=%d. Where Kafka ends, this broker goes on waiting: "
-			  "is ZooKeeper up, and is zookeeper.connect right?", z->config.connect,
+			  "zookeeper.connection.timeout.ms=%d. Where Kafka ends, this broker waits on: is "
+			  "ZooKeeper up, and is zookeeper.connect right?", z->config.connect,
 			  z->config.connection_timeout_ms);
 	else
 		log_warn(LOGGER, "[ZooKeeperClient Kafka server] Still waiting for ZooKeeper at %s (%lld s).",
