@@ -142,9 +142,10 @@ static enum kerr check_producer(struct log *log, struct log_append *op, const st
 	if (!batch_has_producer_id(b))
 		return KERR_NONE;
 	/* A producer of which nothing is known may go on anywhere, as its records may have been deleted.
-	 * Where nothing ever was nothing was: the batch before this one was refused and comes again. */
+	 * Where nothing ever was nothing was: the batch before this one was refused and comes again, or the
+	 * topic was made anew under the producer's hands, which upon this answer numbers anew. */
 	if (log->next == 0 && op->origin == LOG_FROM_CLIENT && batch_base_sequence(b) > 0)
-		return KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+		return KERR_UNKNOWN_PRODUCER_ID;
 	return producers_check(log->producers, b, is_marker ? &marker : NULL, checks[op->origin], duplicate);
 }
 
