@@ -31,5 +31,7 @@ void broker_banner(const struct broker *b)
 	log_info(LOGGER, "  memory       for requests under way %" PRId64 " MiB (queued.max.request.bytes), "
 		 "for one %" PRId64 " MiB (socket.request.max.bytes)",
 		 mib(lane_budget(broker_frames_bytes(b)) * b->n_cores), mib(c->socket_request_max_bytes));
+	log_info(LOGGER, "  connections  at most %" PRId64 " (max.connections, or 3 of 4 files of ulimit -n)",
+		 broker_connections_max(b));
 	arena_free(&arena);
 }

@@ -9,7 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAME_BEFORE_AUTH_BYTES = 512 * 1024 }; /* sasl.server.max.receive.size's default */
+enum {
+	FRAME_BEFORE_AUTH_BYTES = 512 * 1024, /* sasl.server.max.receive.size's default */
+	/* Connections leave the other open files to logs: one that cannot be opened fails its disk. */
+	CONNECTIONS_SHARES = 3,
+	FDS_SHARES = 4,
+};
 
 static const char *joined(const struct config_list *list)
 {
@@ -89,6 +94,15 @@ int64_t broker_frames_bytes(const struct broker *b)
 	return all > 0 ? max_of(all / b->n_cores, 1) : -1;
 }
 
+int64_t broker_connections_max(const struct broker *b)
+{
+	struct sys_process process;
+	int64_t asked = b->config->max_connections;
+	sys_process(&process);
+	int64_t share = process.fds_max / FDS_SHARES * CONNECTIONS_SHARES;
+	return share > 0 ? min_of(asked, share) : asked;
+}
+
 void broker_bind(void *arg)
 {
 	struct broker *b = arg;
@@ -113,7 +127,7 @@ void broker_bind(void *arg)
 		.frame_max_bytes = (uint32_t)c->socket_request_max_bytes,
 		.frame_max_before_auth_bytes = FRAME_BEFORE_AUTH_BYTES,
 		.frames_max_bytes = broker_frames_bytes(b),
-		.max_connections = c->max_connections,
+		.max_connections = broker_connections_max(b),
 		.max_creation_rate = c->max_connection_creation_rate,
 		.max_per_ip = c->max_connections_per_ip,
 		.ip_limits = b->ip_limits,

@@ -86,6 +86,8 @@ void broker_unbind(struct broker *b);
 
 /* What the frames of one core may take: its share of queued.max.request.bytes, -1 when that is not set. */
 int64_t broker_frames_bytes(const struct broker *b);
+/* max.connections, or fewer where this process may not open so many files. */
+int64_t broker_connections_max(const struct broker *b);
 
 /* ---- broker_banner.c: when id and cluster are known ---- */
 void broker_banner(const struct broker *b);

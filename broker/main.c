@@ -46,6 +46,7 @@ int main(int argc, char **argv)
 	if (verdict == OPTIONS_RUN && config) {
 		config_log_values(config);
 		config_report_unhonoured(config);
+		sys_raise_fds();
 		status = process_serve(config, &http);
 	}
 	if (config)

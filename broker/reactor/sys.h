@@ -170,6 +170,8 @@ struct sys_process {
 	int64_t fds, fds_max;
 };
 void sys_process(struct sys_process *out);
+/* As many open files as this process may give itself: the soft limit becomes the hard one. */
+void sys_raise_fds(void);
 int sys_hostname(char *out, size_t n);
 /* Names the boot: changes when the kernel was started anew. */
 void sys_boot_id(char out[64]);

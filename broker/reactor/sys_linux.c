@@ -135,6 +135,15 @@ void sys_process(struct sys_process *out)
 		out->fds_max = (int64_t)limit.rlim_cur;
 }
 
+void sys_raise_fds(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit); /* where it is refused, the old limit goes on */
+}
+
 /* The name that others may reach this machine by: what the resolver calls it, or else what it calls
  * itself. */
 int sys_hostname(char *out, size_t n)
