@@ -4,7 +4,7 @@ import socket
 import wire
 from harness import Cluster
 
-FILES, RECORDS = 200, 30
+FILES, RECORDS = 200, 10
 CONNECTIONS = 190  # of which 3 of 4 files are taken in, and the others wait
 
 
