@@ -234,6 +234,17 @@ static int load(struct log_open *op, struct log *log, const struct sweep *found)
 	return error ? error : settle(op, log, scanned);
 }
 
+/* Logs of before 2.8 have none. */
+static int read_topic_id(const struct log_open *op, struct log *log)
+{
+	int error = topic_id_read(op->dir, &log->topic_id);
+	if (error == -ENOENT)
+		return 0;
+	if (error)
+		log_error(LOGGER, "%s/partition.metadata cannot be read: %s", op->dir, strerror(-error));
+	return error;
+}
+
 int log_open(struct log_open *op)
 {
 	must(op->dir && op->config);
@@ -245,9 +256,7 @@ int log_open(struct log_open *op)
 	log->dir_dirty = log->entry_dirty = true;
 	int error = sys_mkdir(op->dir);
 	if (!error)
-		error = topic_id_read(op->dir, &log->topic_id);
-	if (error == -ENOENT)
-		error = 0;
+		error = read_topic_id(op, log);
 	if (!error)
 		error = sweep_dir(op->dir, &found);
 	if (!error)
