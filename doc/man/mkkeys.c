@@ -1,6 +1,7 @@
 /* mkkeys.c - writes the manual page of all configuration keys from the tables of broker/config. */
 #include "broker/base/must.h"
 #include "broker/config/topic_config.h"
+#include "doc/man/roff.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -11,20 +12,6 @@ static const enum config_key kraft[] = {
 #include "broker/config/kraft.tbl"
 #undef X
 };
-
-/* Text for roff: no byte of it is a request. */
-static void put(const char *s)
-{
-	for (; *s; s++)
-		if (*s == '\\')
-			fputs("\\e", stdout);
-		else if (*s == '-')
-			fputs("\\-", stdout);
-		else if (*s == '\'')
-			fputs("\\(aq", stdout);
-		else
-			putchar(*s);
-}
 
 static const char *type_words(enum config_type type)
 {

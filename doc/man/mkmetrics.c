@@ -1,22 +1,9 @@
 /* mkmetrics.c - writes the manual page of all metrics from the table of broker/metrics. */
 #include "broker/base/must.h"
 #include "broker/metrics/metrics.h"
+#include "doc/man/roff.h"
 
 #include <stdio.h>
-
-/* Text for roff: no byte of it is a request. */
-static void put(const char *s)
-{
-	for (; *s; s++)
-		if (*s == '\\')
-			fputs("\\e", stdout);
-		else if (*s == '-')
-			fputs("\\-", stdout);
-		else if (*s == '\'')
-			fputs("\\(aq", stdout);
-		else
-			putchar(*s);
-}
 
 static const char head[] =
 	".TH SAMSA\\-BROKER.METRICS 7 \"\" \"Samsa\" \"Samsa\"\n"
