@@ -289,27 +289,23 @@ static bool collect(struct request *req, struct list_offsets *s)
 static int by_partition(const void *a, const void *b)
 {
 	const struct part *x = *(struct part *const *)a, *y = *(struct part *const *)b;
-	uint32_t n = min_of(x->topic->name.n, y->topic->name.n);
-	int order = n ? memcmp(x->topic->name.p, y->topic->name.p, n) : 0;
-	if (order == 0)
-		order = (x->topic->name.n > y->topic->name.n) - (x->topic->name.n < y->topic->name.n);
-	if (order == 0)
-		order = (x->from->partition_index > y->from->partition_index) -
-			(x->from->partition_index < y->from->partition_index);
-	return order;
+	int32_t i = x->from->partition_index, k = y->from->partition_index;
+	int order = slice_compare(x->topic->name, y->topic->name);
+	return order ? order : (i > k) - (i < k);
 }
 
 /* A partition that is named more than once is refused each time; v0 knows no better. */
 static bool find_twice(struct request *req, struct list_offsets *s)
 {
+	if (req->version == VERSION_OLD_STYLE || s->n_parts < 2)
+		return true;
 	struct part **sorted = arena_array(&req->arena, (size_t)s->n_parts, sizeof *sorted);
 	if (!sorted)
 		return false;
 	for (int i = 0; i < s->n_parts; i++)
 		sorted[i] = &s->parts[i];
-	if (req->version > VERSION_OLD_STYLE && s->n_parts > 1)
-		qsort(sorted, (size_t)s->n_parts, sizeof *sorted, by_partition);
-	for (int i = 1; req->version > VERSION_OLD_STYLE && i < s->n_parts; i++)
+	qsort(sorted, (size_t)s->n_parts, sizeof *sorted, by_partition);
+	for (int i = 1; i < s->n_parts; i++)
 		if (by_partition(&sorted[i - 1], &sorted[i]) == 0)
 			sorted[i - 1]->is_twice = sorted[i]->is_twice = true;
 	return true;

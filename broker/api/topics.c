@@ -34,9 +34,7 @@ struct named {
 static int compare_named(const void *a, const void *b)
 {
 	const struct named *x = a, *y = b;
-	uint32_t common = min_of(x->name.n, y->name.n);
-	int bytes = common ? memcmp(x->name.p, y->name.p, common) : 0;
-	return bytes ? bytes : (x->name.n > y->name.n) - (x->name.n < y->name.n);
+	return slice_compare(x->name, y->name);
 }
 
 /* For each name of the request whether it is there twice; the names are sorted here. NULL: no memory. */

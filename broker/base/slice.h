@@ -34,6 +34,14 @@ static inline bool slice_eq(struct slice a, struct slice b)
 	return a.n == b.n && (a.p == NULL) == (b.p == NULL) && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* By bytes, and a prefix before what it begins: below, at or above 0. */
+static inline int slice_compare(struct slice a, struct slice b)
+{
+	uint32_t common = a.n < b.n ? a.n : b.n;
+	int order = common ? memcmp(a.p, b.p, common) : 0;
+	return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
 static inline bool slice_is(struct slice a, const char *s)
 {
 	return a.p != NULL && a.n == strlen(s) && memcmp(a.p, s, a.n) == 0;

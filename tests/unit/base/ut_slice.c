@@ -33,8 +33,19 @@ static void printing(void)
 	CU_ASSERT_STRING_EQUAL(out, ".");
 }
 
+static void order(void)
+{
+	static const char *const ordered[] = { "", "a", "ab", "abc", "b", "\xff" };
+	for (int i = 0; i < (int)countof(ordered); i++)
+		for (int k = 0; k < (int)countof(ordered); k++) {
+			int is = slice_compare(slice_str(ordered[i]), slice_str(ordered[k]));
+			CU_ASSERT_EQUAL((is > 0) - (is < 0), (i > k) - (i < k));
+		}
+	CU_ASSERT_EQUAL(slice_compare(SLICE_NULL, slice_str("")), 0);
+}
+
 static const struct ut_case cases[] = {
-	UT(null_is_not_empty),
+	UT(order), UT(null_is_not_empty),
 	UT(equality_is_of_bytes),
 	UT(printing),
 };
