@@ -7,6 +7,8 @@
 
 #include "headers.kmsg.h"
 
+#include "produce.kmsg.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -327,4 +329,19 @@ void at_move(struct api_test *t, const char *name, int32_t partition, int32_t le
 	role.leader_epoch++;
 	must(partition_set_role(p, &role, &id) == KERR_NONE);
 	tell(t, name, &id, partition, leader, NULL);
+}
+
+AT_ENCODER(produce)
+
+void at_write(struct api_test *t, const char *topic, int32_t partition, const struct st_batch *batch)
+{
+	struct buf *b = st_make(batch);
+	struct produce_request_partition p = { .index = partition,
+					       .records.bytes = slice_of(b->bytes, b->used) };
+	struct produce_request_topic to = { slice_str(topic), &p, 1 };
+	struct produce_request ask = { .acks = 1, .timeout_ms = 1000, .topic_data = &to, .n_topic_data = 1 };
+	struct produce_response got;
+	CU_ASSERT_FATAL(AT_ASK(t, produce, PRODUCE, 9, &ask, &got));
+	CU_ASSERT_EQUAL(got.responses[0].partition_responses[0].error_code, KERR_NONE);
+	buf_put(b);
 }

@@ -58,6 +58,9 @@ void at_turns(struct api_test *t, int n);
 /* A frame of these bytes, which need not be a request. True when it was answered. */
 bool at_raw(struct api_test *t, const void *bytes, size_t n, int32_t correlation_id);
 
+/* Produces a batch, acknowledged. */
+void at_write(struct api_test *t, const char *topic, int32_t partition, const struct st_batch *batch);
+
 /* AT_ASK(t, metadata, METADATA, 4, request, response): asks and decodes; true when all went well. */
 #define AT_ASK(t, name, KEY, version, request, response)                                                     \
 	(at_send((t), KAPI_##KEY, (version), at_encode_##name, (request)) &&                                 \

@@ -3,12 +3,10 @@
 #include "tests/unit/api/api_test.h"
 
 #include "fetch.kmsg.h"
-#include "produce.kmsg.h"
 
 #include <string.h>
 
 AT_ENCODER(fetch)
-AT_ENCODER(produce)
 
 enum { OLDEST = 4, BY_ID = 13, NEWEST = 17, PARTS_MAX = 4 };
 
@@ -59,16 +57,8 @@ static const struct fetch_response_partition *part(const struct asked *a, int32_
 
 static void write_records(struct api_test *t, int32_t partition, int32_t records)
 {
-	struct buf *b = st_make(&(struct st_batch){ .records = records, .timestamp = sys_wall_ms() });
-	struct produce_request_partition p = { .index = partition,
-					       .records.bytes = slice_of(b->bytes, b->used) };
-	struct produce_request_topic topic = { slice_str(topics[0]), &p, 1 };
-	struct produce_request ask = { .acks = 1, .timeout_ms = 1000, .topic_data = &topic,
-				       .n_topic_data = 1 };
-	struct produce_response got;
-	CU_ASSERT_FATAL(AT_ASK(t, produce, PRODUCE, 9, &ask, &got));
-	CU_ASSERT_EQUAL(got.responses[0].partition_responses[0].error_code, KERR_NONE);
-	buf_put(b);
+	at_write(t, topics[0], partition,
+		 &(struct st_batch){ .records = records, .timestamp = sys_wall_ms() });
 }
 
 static void begin(struct api_test *t)

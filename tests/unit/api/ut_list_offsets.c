@@ -3,10 +3,8 @@
 #include "tests/unit/api/api_test.h"
 
 #include "list_offsets.kmsg.h"
-#include "produce.kmsg.h"
 
 AT_ENCODER(list_offsets)
-AT_ENCODER(produce)
 
 enum { NEWEST = 9, LATEST = -1, EARLIEST = -2, MAX = -3, EARLIEST_LOCAL = -4, TIERED = -5 };
 
@@ -14,16 +12,8 @@ static const struct uuid id = { { 1, 2, 3 } };
 
 static void write_records(struct api_test *t, int64_t timestamp, uint32_t value_bytes)
 {
-	struct buf *b = st_make(&(struct st_batch){ .records = 3, .timestamp = timestamp,
+	at_write(t, "topic", 0, &(struct st_batch){ .records = 3, .timestamp = timestamp,
 						    .value_bytes = value_bytes });
-	struct produce_request_partition p = { .records.bytes = slice_of(b->bytes, b->used) };
-	struct produce_request_topic topic = { slice_str("topic"), &p, 1 };
-	struct produce_request ask = { .acks = 1, .timeout_ms = 1000, .topic_data = &topic,
-				       .n_topic_data = 1 };
-	struct produce_response got;
-	CU_ASSERT_FATAL(AT_ASK(t, produce, PRODUCE, 9, &ask, &got));
-	CU_ASSERT_EQUAL(got.responses[0].partition_responses[0].error_code, KERR_NONE);
-	buf_put(b);
 }
 
 /* Records of the times 1000, 1001, 1002, 5000, 5001, 5002 and 3000, 3001, 3002. */
