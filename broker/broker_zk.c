@@ -358,10 +358,9 @@ bool broker_leads_itself(struct broker *b)
 		if (b->stop_asked)
 			return false;
 		if (waited_ms > b->config->zookeeper_session_timeout_ms + REGISTER_AGAIN_MS) {
-			log_fatal(ZK_LOGGER, "Broker %d is the controller of this cluster. This build "
-				  "serves clusters "
-				  "of one broker, under its own controller: it does not join others yet.",
-				  other);
+			log_fatal(ZK_LOGGER, "Broker %d is the controller of this cluster. This build serves "
+				  "clusters of one broker, under its own controller: it does not join others "
+				  "yet.", other);
 			return false;
 		}
 		fiber_sleep(b->control, REGISTER_AGAIN_MS);

@@ -108,19 +108,15 @@ static const char *check_remote(const struct parsed *p, bool was_remote)
 {
 	if (p->v[TK_remote_log_delete_on_disable].b || p->v[TK_remote_log_copy_disable].b)
 		return "It is invalid to set `remote.log.delete.on.disable` or `remote.log.copy.disable` "
-		       "under Zookeeper's "
-		       "mode.";
+		       "under Zookeeper's mode.";
 	if (p->v[TK_remote_storage_enable].b)
 		return "Tiered Storage functionality is disabled in the broker. Topic cannot be configured "
-		       "with remote log "
-		       "storage.";
+		       "with remote log storage.";
 	if (was_remote)
 		return "It is invalid to disable remote storage without deleting remote data. If you want to "
-		       "keep the "
-		       "remote data and turn to read only, please set "
+		       "keep the remote data and turn to read only, please set "
 		       "`remote.storage.enable=true,remote.log.copy.disable=true`. If you want to disable "
-		       "remote storage "
-		       "and delete all remote data, please set "
+		       "remote storage and delete all remote data, please set "
 		       "`remote.storage.enable=false,remote.log.delete.on.disable=true`.";
 	return NULL;
 }

@@ -197,10 +197,8 @@ static struct ctl_broker *add_broker(struct controller *c, int32_t id)
 			b->sender = sender_start(c, id, epoch);
 		else
 			log_error(CTL_LOGGER, "[Controller id=%d] Broker %d is registered, but this build's "
-				  "controller "
-				  "serves clusters of one broker: broker %d keeps what it leads, is told "
-				  "nothing, and gets no "
-				  "replicas.", c->broker_id, id, id);
+				  "controller serves clusters of one broker: broker %d keeps what it leads, "
+				  "is told nothing, and gets no replicas.", c->broker_id, id, id);
 		struct ctl_watch *w = ctl_watch_new(c, path.s, false, "BrokerModifications", broker_changed);
 		w->broker = id;
 		b->watch = w;

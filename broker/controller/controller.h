@@ -32,8 +32,8 @@ struct arena;
  * is tried again. Responses lie in the arena. */
 struct controller_ports {
 	void *arg;
-	/* Whether this broker can be told anything. One that cannot keeps what it leads and is given nothing.
-	 * */
+	/* Whether this broker can be told anything. One that cannot keeps what it leads and is given no
+	 * more. */
 	bool (*reaches)(void *arg, int32_t broker);
 	int (*leader_and_isr)(void *arg, int32_t broker, const struct leader_and_isr_request *req,
 			      struct leader_and_isr_response *resp, struct arena *arena);

@@ -20,8 +20,7 @@ void ctl_replicas_failed(struct controller *c, struct ctl_event *e)
 	}
 	if (failed.n > 0)
 		log_warn(CTL_LOGGER, "[Controller id=%d] %d replicas of broker %d are offline: their log "
-			 "directory "
-			 "has failed.", c->broker_id, failed.n, e->broker);
+			 "directory has failed.", c->broker_id, failed.n, e->broker);
 	ctl_replicas_went(c, e->broker, &failed);
 	ctl_partitions_free(&failed);
 }

@@ -86,10 +86,8 @@ static void refuse_moves(struct controller *c, const struct znode_partitions *as
 				 named->partition);
 		else if (!is_as_asked(p, &named->replicas))
 			log_warn(CTL_LOGGER, "[Controller id=%d] Failed reassignment through zk of %s-%d: "
-				 "it names "
-				 "brokers that are not alive, or that this controller does not serve.",
-				 c->broker_id,
-				 named->topic, named->partition);
+				 "it names brokers that are not alive, or that this controller does not "
+				 "serve.", c->broker_id, named->topic, named->partition);
 	}
 }
 

@@ -381,8 +381,7 @@ static void request_free(struct push_request *r)
 	free(r);
 }
 
-/* An event with what a broker has answered of each of `most` replicas at most. It takes the request's arena.
- * */
+/* An event for what a broker has answered of `most` replicas at most. It takes the request's arena. */
 static struct ctl_event *answer_event(const struct sender *s, struct push_request *r, const char *name,
 				      void (*run)(struct controller *c, struct ctl_event *e), size_t most)
 {
@@ -402,8 +401,7 @@ static void add_answer(struct ctl_event *e, struct slice topic, int32_t partitio
 	e->answers[e->n_answers++] = (struct ctl_answer){ name, partition, error != KERR_NONE };
 }
 
-/* Which replicas a broker has stopped, and which it could not: all, when it refused the request as a whole.
- * */
+/* Which replicas a broker has stopped, and which it could not: all, when it refused the whole request. */
 static void tell_stopped(struct sender *s, struct push_request *r, const struct stop_replica_response *resp)
 {
 	const struct stop_replica_request req = r->stop_replica;

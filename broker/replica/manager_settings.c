@@ -72,10 +72,8 @@ static void say_without_effect(const char *entity, const struct config_layer *la
 	for (size_t i = 0; i < layer->n; i++)
 		if (!gives_topics_a_default(layer->v[i].name))
 			log_warn("kafka.server.DynamicBrokerConfig", "%s in /config/%s has no effect: of "
-				 "the dynamic "
-				 "configs of brokers only those that give topics their defaults are "
-				 "followed.",
-				 log_safe(slice_str(layer->v[i].name)).s, entity);
+				 "the dynamic configs of brokers only those that give topics their defaults "
+				 "are followed.", log_safe(slice_str(layer->v[i].name)).s, entity);
 }
 
 void manager_read_defaults(struct manager *m)
