@@ -45,7 +45,8 @@ static void order(void)
 }
 
 static const struct ut_case cases[] = {
-	UT(order), UT(null_is_not_empty),
+	UT(order),
+	UT(null_is_not_empty),
 	UT(equality_is_of_bytes),
 	UT(printing),
 };
