@@ -1,0 +1,108 @@
+/* coordinator.h - one core's part of the group coordinator: the partitions of __consumer_offsets that are led
+ * here, and the groups in them.
+ *
+ * Everything runs on that core. A partition's state, as elections come and go:
+ *
+ *	          elected                  load over
+ *	NONE -----------------> LOADING -----------------> ACTIVE
+ *	  ^                        |                          |
+ *	  +------ resigned --------+-------- resigned --------+
+ *
+ * Elections come from the replica room (coordinator_role_changed), in the order in which the roles change, so
+ * a load and its end need no epochs to be told apart: a load that was cancelled is no longer `load`.
+ * Facts: kafka.coordinator.group.GroupCoordinator, GroupMetadataManager of 3.9.
+ */
+#ifndef SAMSA_GROUP_COORDINATOR_H
+#define SAMSA_GROUP_COORDINATOR_H
+
+#include "broker/base/hash.h"
+#include "broker/base/kerr.h"
+#include "broker/base/slice.h"
+#include "broker/config/config.h"
+#include "broker/reactor/call.h"
+#include "broker/replica/partition.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct codecs;
+struct group;
+struct load;
+
+enum { COORDINATOR_GROUPS_MAX = 1000 * 1000 }; /* on one core */
+
+#define GROUP_LOGGER "kafka.coordinator.group.GroupCoordinator"
+#define GROUP_METADATA_LOGGER "kafka.coordinator.group.GroupMetadataManager"
+
+enum coordinated_state { COORDINATED_NONE, COORDINATED_LOADING, COORDINATED_ACTIVE };
+
+/* A partition of __consumer_offsets; once made it lives as long as the coordinator. */
+struct coordinated {
+	unsigned magic;
+	UT_hash_handle hh;
+	struct coordinator *home;
+	int32_t index;
+	int32_t epoch;         /* of the leader: the coordinator epoch */
+	enum coordinated_state state;
+	struct load *load;     /* LOADING: the one under way */
+	struct group *groups;  /* by id */
+};
+
+struct coordinator {
+	unsigned magic;
+	struct reactor *home;
+	struct replicas *replicas;
+	const struct config *config;
+	int32_t broker_id;
+	struct codecs *codecs;
+	struct hash_seed seed;
+	struct coordinated *partitions; /* by index */
+	int n_groups;
+	int n_loading;
+	bool stopped;
+	int loads;             /* not over yet, cancelled ones included */
+	struct call *stopping; /* waits for them */
+};
+
+struct coordinator *coordinator_new(struct reactor *home, struct replicas *replicas,
+				    const struct config *config, int32_t broker_id);
+/* After coordinator_stop(), when the core's partitions are gone. */
+void coordinator_free(struct coordinator *co);
+/* For call_run(), `arg` the coordinator: the broker goes down. Who waits is told NOT_COORDINATOR, who comes
+ * later COORDINATOR_NOT_AVAILABLE. Done when no load runs any more. */
+void coordinator_stop(struct reactor *here, struct call *c);
+
+/* For replicas_listen(), `arg` the coordinator: a partition's role, or the lack of one, is new. */
+void coordinator_role_changed(void *arg, struct partition *p);
+/* A load has ended, cancelled or not: what it read is in place if `at->load` is still it. */
+void coordinator_load_over(struct coordinated *at, struct load *load);
+
+/* ---- where a group is ---- */
+
+/* The partition of a group: abs(hash) % partitions. */
+int32_t coordinator_partition_of(struct slice group, int32_t partitions);
+
+enum group_id_rule {
+	GROUP_ID_NOT_EMPTY,
+	GROUP_ID_MAY_BE_EMPTY, /* OffsetCommit, OffsetFetch, DescribeGroups, DeleteGroups */
+};
+
+/* What every request is asked first, in this order: INVALID_GROUP_ID, COORDINATOR_NOT_AVAILABLE (stopped),
+ * COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINATOR. NONE: *at is the partition. */
+enum kerr coordinator_check(struct coordinator *co, struct slice group, int32_t partition,
+			    enum group_id_rule rule, struct coordinated **at);
+/* NULL: there is none. */
+struct group *coordinator_group(const struct coordinated *at, struct slice id);
+/* The one there is, or a new EMPTY one. NULL at COORDINATOR_GROUPS_MAX. */
+struct group *coordinator_group_make(struct coordinated *at, struct slice id);
+/* The group is DEAD and found no more; freed by the last group_drop(). Who waits is told `why`. */
+void coordinator_group_remove(struct group *g, enum kerr why);
+/* All groups of the core, in partitions that are ACTIVE. `each` may remove the group it is given. */
+void coordinator_groups_each(struct coordinator *co, void (*each)(void *arg, struct group *g), void *arg);
+
+static inline bool coordinator_is_loading(const struct coordinator *co)
+{
+	return co->n_loading > 0;
+}
+
+#endif
