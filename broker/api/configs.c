@@ -3,6 +3,7 @@
 #include "broker/api/handlers.h"
 
 #include "broker/base/must.h"
+#include "broker/cluster/entities.h"
 #include "broker/cluster/names.h"
 #include "broker/config/describe.h"
 
@@ -65,8 +66,7 @@ static enum kerr describe_one_topic(struct request *req, struct slice name,
 				    const char **why)
 {
 	struct api *api = req->core->api;
-	struct config_setting *own;
-	size_t n;
+	struct entity own;
 	const char *problem = name_problem(name);
 	if (problem) {
 		*why = arena_printf(&req->arena, "Topic name is invalid: %s", problem);
@@ -74,10 +74,11 @@ static enum kerr describe_one_topic(struct request *req, struct slice name,
 	}
 	if (!meta_topic(metastore_now(api->topics.metastore), name))
 		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
-	enum kerr error = topics_settings(&api->topics, name, &req->arena, &own, &n);
-	if (!error && describe_topic(&req->arena, api->config, NULL, own, n, wanted, all) != 0)
-		error = KERR_UNKNOWN_SERVER_ERROR;
-	return error;
+	const char *entity = arena_printf(&req->arena, "topics/%.*s", SLICE_ARGS(name));
+	if (!entity || entity_read(api->topics.zkc, &req->arena, entity, &own, why) != ZK_OK ||
+	    describe_topic(&req->arena, api->config, NULL, own.settings.v, own.settings.n, wanted, all) != 0)
+		return KERR_UNKNOWN_SERVER_ERROR;
+	return KERR_NONE;
 }
 
 static enum kerr describe_one_broker(struct request *req, struct slice name,

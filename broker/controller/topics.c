@@ -3,6 +3,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/cluster/entities.h"
 #include "broker/cluster/names.h"
 #include "broker/controller/assign.h"
 #include "broker/controller/context.h"
@@ -35,32 +36,6 @@ static bool exists(const struct topics *t, const char *path)
 	bool there = zkc_call(t->zkc, &req) == ZK_OK;
 	zk_req_fini(&req);
 	return there;
-}
-
-/* The version of /controller, to guard a write of a config by (contract: zk_schema, row 9). */
-static enum zk_err controller_version(const struct topics *t, int32_t *version)
-{
-	struct zk_req req;
-	zk_req_exists(&req, znode_path(ZNODE_CONTROLLER), false);
-	enum zk_err err = zkc_call(t->zkc, &req);
-	*version = req.stat.version;
-	zk_req_fini(&req);
-	return err == ZK_NONODE ? ZK_FENCED : err;
-}
-
-/* A config node that is there is written over, guarded; one that is not is created. */
-static enum zk_err write_settings(const struct topics *t, const char *path, struct slice json)
-{
-	struct zk_req req;
-	int32_t version;
-	enum zk_err err = controller_version(t, &version);
-	if (err != ZK_OK)
-		return err;
-	zk_req_write(&req, zk_op_set(path, json, ZK_ANY_VERSION));
-	zk_req_guard(&req, znode_path(ZNODE_CONTROLLER), version);
-	err = zkc_call(t->zkc, &req);
-	zk_req_fini(&req);
-	return err == ZK_NONODE ? zkc_create(t->zkc, path, json) : err;
 }
 
 /* ---- creation: checks ---- */
@@ -273,25 +248,20 @@ static void new_id(struct znode_topic *z)
 static enum kerr write_topic(const struct topics *t, const struct topic_spec *spec, struct arena *arena,
 			     struct znode_topic *z, const char **why)
 {
+	const struct config_layer settings = { spec->settings, spec->n_settings };
 	char *name = arena_strdup(arena, spec->name);
-	char *config_path = arena_printf(arena, "%s/%s", znode_path(ZNODE_CONFIG_TOPICS), name);
-	struct znode_config own = { .n = (unsigned)spec->n_settings };
-	own.entries = arena_array(arena, spec->n_settings, sizeof *own.entries);
-	if (!name || !config_path || !own.entries)
-		return KERR_UNKNOWN_SERVER_ERROR;
-	for (size_t i = 0; i < spec->n_settings; i++)
-		own.entries[i] = (struct znode_entry){ spec->settings[i].name, spec->settings[i].value };
 	new_id(z);
-	struct slice config_json = znode_config_encode(arena, &own), json = znode_topic_encode(arena, z);
-	if (slice_is_null(config_json) || slice_is_null(json))
+	struct slice json = znode_topic_encode(arena, z);
+	const char *entity = arena_printf(arena, "topics/%s", name);
+	if (!name || !entity || slice_is_null(json))
 		return KERR_UNKNOWN_SERVER_ERROR;
 	log_info(LOGGER, "Creating topic %s with %u partitions", name, z->n_partitions);
-	enum zk_err err = write_settings(t, config_path, config_json);
+	enum zk_err err = entity_write(t->zkc, arena, entity, &settings, NULL);
 	if (err == ZK_OK) {
 		struct znode_path path = znode_topic_path(name);
 		err = zkc_create(t->zkc, path.s, json);
 	}
-	if (err == ZK_NODEEXISTS) {
+	if (err == ZK_NODEEXISTS || err == ZK_BADVERSION) { /* somebody was quicker */
 		*why = arena_printf(arena, "Topic '%.*s' already exists.", SLICE_ARGS(spec->name));
 		return KERR_TOPIC_ALREADY_EXISTS;
 	}
@@ -461,7 +431,7 @@ enum kerr topics_grow(const struct topics *t, struct slice name, int32_t count,
 	return error;
 }
 
-/* ---- deletion, waiting, settings ---- */
+/* ---- deletion, waiting ---- */
 
 enum kerr topics_delete(const struct topics *t, struct slice name)
 {
@@ -506,25 +476,4 @@ static bool is_gone(void *arg, const struct metadata *m)
 bool topics_wait_gone(const struct topics *t, struct slice name, int64_t timeout_ms)
 {
 	return metastore_wait(t->metastore, is_gone, &(struct waiting){ name, 0 }, timeout_ms);
-}
-
-enum kerr topics_settings(const struct topics *t, struct slice name, struct arena *arena,
-			  struct config_setting **out, size_t *n)
-{
-	struct zk_req req;
-	struct znode_config z = { 0 };
-	struct znode_why problem;
-	char *path = arena_printf(arena, "%s/%.*s", znode_path(ZNODE_CONFIG_TOPICS), SLICE_ARGS(name));
-	if (!path)
-		return KERR_UNKNOWN_SERVER_ERROR;
-	zk_req_get(&req, path, false);
-	enum zk_err err = zkc_call(t->zkc, &req);
-	bool fine = err == ZK_NONODE ||
-		(err == ZK_OK && znode_config_decode(arena, req.data, &z, &problem) == 0);
-	zk_req_fini(&req);
-	*out = arena_array(arena, z.n, sizeof **out);
-	*n = z.n;
-	for (unsigned i = 0; *out && i < z.n; i++)
-		(*out)[i] = (struct config_setting){ z.entries[i].key, z.entries[i].value };
-	return fine && *out ? KERR_NONE : KERR_UNKNOWN_SERVER_ERROR;
 }

@@ -66,8 +66,4 @@ enum kerr topics_delete(const struct topics *t, struct slice name);
 bool topics_wait_leaders(const struct topics *t, struct slice name, int32_t partitions, int64_t timeout_ms);
 bool topics_wait_gone(const struct topics *t, struct slice name, int64_t timeout_ms);
 
-/* The topic's own settings. */
-enum kerr topics_settings(const struct topics *t, struct slice name, struct arena *arena,
-			  struct config_setting **out, size_t *n);
-
 #endif

@@ -3,7 +3,7 @@
 #include "broker/replica/manager_priv.h"
 
 #include "broker/base/must.h"
-#include "zkutil/znode.h"
+#include "broker/cluster/entities.h"
 
 #include <string.h>
 
@@ -19,28 +19,14 @@ struct manager_topic *manager_topic_find(const struct manager *m, struct slice t
 
 /* ---- reading ---- */
 
-/* What the znode of an entity says ("topics/t"): a null layer when it is missing, and, with a line in the
- * log, when it cannot be read. */
-static struct config_layer read_entity(struct manager *m, struct arena *arena, const char *entity)
+/* What an entity has: nothing, with a line in the log, when it cannot be read. */
+static struct config_layer read_entity(struct manager *m, struct arena *arena, const char *name)
 {
-	struct zk_req req;
-	struct znode_config z = { 0 };
-	struct znode_why why;
-	const char *path = znode_config_path(arena, entity);
-	must(path != NULL);
-	zk_req_get(&req, path, false);
-	enum zk_err err = zkc_call(m->c.zkc, &req);
-	if (err == ZK_OK && znode_config_decode(arena, req.data, &z, &why) != 0)
-		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path, why.s);
-	else if (err != ZK_OK && err != ZK_NONODE)
-		log_error(MANAGER_LOGGER, "%s cannot be read, and counts as empty: %s.", path,
-			  zk_err_text(err));
-	zk_req_fini(&req);
-	struct config_setting *own = arena_array(arena, z.n, sizeof *own);
-	must(own != NULL);
-	for (unsigned i = 0; i < z.n; i++)
-		own[i] = (struct config_setting){ z.entries[i].key, z.entries[i].value };
-	return (struct config_layer){ own, z.n };
+	struct entity entity;
+	const char *why;
+	if (entity_read(m->c.zkc, arena, name, &entity, &why) != ZK_OK)
+		log_error(MANAGER_LOGGER, "%s, and counts as empty.", why);
+	return entity.settings;
 }
 
 static struct topic_settings *read_settings(struct manager *m, const char *topic)
