@@ -188,7 +188,7 @@ PURE = set("""
     """.split())
 # Libraries that work on memory, by the prefix of their names; and those of their functions that reach out.
 PURE_PREFIXES = ("ZSTD_", "LZ4F_", "snappy_", "json_", "SSL_", "TLS_", "X509_", "EVP_", "ERR_", "BIO_", "PEM_read_bio",
-                 "PKCS12_", "d2i_", "i2d_", "ASN1_", "OBJ_", "GENERAL_NAME", "OPENSSL_", "pcre2_", "CRYPTO_", "HMAC")
+                 "PKCS12_", "d2i_", "i2d_", "ASN1_", "OBJ_", "GENERAL_NAME", "OPENSSL_", "PKCS5_", "pcre2_", "CRYPTO_", "HMAC")
 REACHES_OUT = re.compile(r"json_.*(file|dumpf|loadf|dumpfd|loadfd|seed)|.*_(file|fp|fd|dir|path|paths|locations|socket)"
                          r"|BIO_(new_file|new_fp|new_connect|new_accept|s_file|s_socket)")
 # Objects outside the seam that may ask for more, and why.
