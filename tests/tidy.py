@@ -176,7 +176,7 @@ def rooms_are_described(tree):
 PURE = set("""
     memchr memcmp memcpy memmem memmove mempcpy memrchr memset bcmp
     stpcpy strcasecmp strcat strchr strchrnul strcmp strcpy strcspn strlen strncasecmp strncmp strncpy strnlen strpbrk
-    strrchr strspn strstr strerror strerror_r strerrordesc_np
+    strrchr strspn strstr strtok_r strerror strerror_r strerrordesc_np
     strtod strtof strtol strtoll strtoul strtoull sscanf snprintf vsnprintf
     __ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc toupper tolower
     qsort bsearch gmtime_r timegm strftime inet_ntop inet_pton __errno_location

@@ -1,0 +1,65 @@
+/* out.c - see out.h. Part of the seam: the C library's streams keep what is to be written. */
+#include "tools/out.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void say(const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+}
+
+static void to(FILE *where, const char *format, va_list ap)
+{
+	fflush(stdout);
+	vfprintf(where, format, ap);
+}
+
+void complain(const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	to(stderr, format, ap);
+	va_end(ap);
+}
+
+bool out_is_terminal(void)
+{
+	return isatty(STDOUT_FILENO) == 1;
+}
+
+void progress(const char *format, ...)
+{
+	if (!out_is_terminal() || isatty(STDERR_FILENO) != 1)
+		return;
+	fputs("\r\033[K", stderr);
+	if (!format)
+		return;
+	va_list ap;
+	va_start(ap, format);
+	to(stderr, format, ap);
+	va_end(ap);
+	fflush(stderr);
+}
+
+void out_json(json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	say("%s\n", text ? text : "null");
+	free(text);
+	json_decref(value);
+}
+
+int out_flush(void)
+{
+	if (fflush(stdout) != 0)
+		return errno ? -errno : -EIO;
+	return ferror(stdout) ? -EIO : 0;
+}

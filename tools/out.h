@@ -1,0 +1,22 @@
+/* out.h - what a command prints. Standard output is what scripts read; everything else goes to standard
+ * error. */
+#ifndef SAMSA_TOOLS_OUT_H
+#define SAMSA_TOOLS_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct json_t;
+
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* To standard error, behind what was said so far. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A line that the next one writes over, on standard error, when both outputs are terminals; NULL ends it. */
+void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool out_is_terminal(void);
+/* One line of JSON; takes the value over. */
+void out_json(struct json_t *value);
+/* What was said leaves now; 0, or -errno of the first write that failed. */
+int out_flush(void);
+
+#endif
