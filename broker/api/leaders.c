@@ -3,6 +3,12 @@
 
 #include "broker/base/must.h"
 
+enum kerr leader_check(const struct partition *at, int32_t client_epoch)
+{
+	enum kerr error = partition_check_leader(at, client_epoch);
+	return !error && client_epoch < -1 ? KERR_FENCED_LEADER_EPOCH : error;
+}
+
 bool told_leader(const struct request *req, struct slice topic, int32_t partition, struct told_leader *out)
 {
 	const struct meta_partition *known = meta_partition(req->core->meta, topic, partition);

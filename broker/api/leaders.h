@@ -1,8 +1,13 @@
-/* leaders.h - where the leader of a partition is, told to a client that asked another broker (KIP-951). */
+/* leaders.h - who leads: whether it is this broker, as the client believes, and what a client is told that
+ * asked another one (KIP-951). */
 #ifndef SAMSA_API_LEADERS_H
 #define SAMSA_API_LEADERS_H
 
 #include "broker/api/api.h"
+
+/* partition_check_leader() for requests to which only an epoch of -1 says nothing: one below it is older than
+ * any. */
+enum kerr leader_check(const struct partition *at, int32_t client_epoch);
 
 struct told_leader {
 	int32_t id, epoch;

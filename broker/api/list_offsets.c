@@ -1,12 +1,10 @@
 /* list_offsets.c - offsets by time and by name. Facts: KafkaApis.handleListOffsetRequest,
- * UnifiedLog.fetchOffsetByTimestamp.
- *
- * As a produce request: grouped by home core, one hop to each, the answer when all are back. */
-#include "broker/api/api.h"
+ * UnifiedLog.fetchOffsetByTimestamp. */
 #include "broker/api/handlers.h"
+#include "broker/api/hops.h"
+#include "broker/api/leaders.h"
 
 #include "broker/base/must.h"
-#include "broker/cluster/shard.h"
 
 #include "list_offsets.kmsg.h"
 
@@ -27,13 +25,10 @@ enum {
 	DEBUGGING_REPLICA = -2,
 };
 
-struct hop;
-
 struct part {
-	struct part *next;
+	struct hop_part hop;
 	const struct list_offsets_request_topic *topic;
 	const struct list_offsets_request_partition *from;
-	struct hop *hop;
 	struct log_time search;
 	int64_t limit;             /* of what the asker may read */
 	bool is_twice;             /* in the request */
@@ -44,20 +39,11 @@ struct part {
 	uint32_t n_old_style;
 };
 
-struct hop {
-	struct msg msg;
-	struct request *req;
-	struct api_core *there;
-	struct part *first, **last;
-	int pending;
-};
-
 struct list_offsets {
 	struct list_offsets_request msg;
 	struct part *parts;
 	int n_parts;
-	struct hop *hops;
-	int hops_out;
+	struct hops hops;
 };
 
 /* ---- the answer: accepting core ---- */
@@ -79,6 +65,12 @@ static void fill_partition(struct request *req, const struct part *p,
 		out->leader_epoch = p->leader_epoch;
 }
 
+static void free_old_style(struct list_offsets *s)
+{
+	for (int i = 0; i < s->n_parts; i++)
+		free(s->parts[i].old_style);
+}
+
 static void respond(struct request *req)
 {
 	struct list_offsets *s = req->state;
@@ -88,6 +80,7 @@ static void respond(struct request *req)
 	struct list_offsets_response_partition *all = arena_array(&req->arena, (size_t)s->n_parts,
 		sizeof *all);
 	if (!out.topics || !all) {
+		free_old_style(s);
 		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
 		return;
 	}
@@ -99,31 +92,11 @@ static void respond(struct request *req)
 			fill_partition(req, &s->parts[i], &all[i]);
 	}
 	list_offsets_response_encode(response_begin(req), req->version, &out);
-	for (int i = 0; i < s->n_parts; i++)
-		free(s->parts[i].old_style);
+	free_old_style(s);
 	response_send(req);
 }
 
-static void hop_back(struct reactor *here, struct msg *m)
-{
-	struct hop *hop = container_of(m, struct hop, msg);
-	struct list_offsets *s = hop->req->state;
-	must(here == hop->req->core->reactor && s->hops_out > 0);
-	if (--s->hops_out == 0)
-		respond(hop->req);
-}
-
 /* ---- looking: home core ---- */
-
-static void part_done(struct part *p)
-{
-	struct hop *hop = p->hop;
-	must(hop->pending > 0);
-	if (--hop->pending > 0)
-		return;
-	hop->msg.run = hop_back;
-	reactor_post(hop->there->reactor, hop->req->core->reactor, &hop->msg);
-}
 
 static void searched(struct log_time *search)
 {
@@ -135,7 +108,7 @@ static void searched(struct log_time *search)
 		p->timestamp = search->found_timestamp;
 		p->leader_epoch = search->leader_epoch;
 	}
-	part_done(p);
+	hop_done(&p->hop);
 }
 
 /* The special timestamps; false when the log must be searched. */
@@ -178,49 +151,32 @@ static void answer_old_style(struct part *p, const struct partition *at)
 	p->n_old_style = n;
 }
 
-/* An epoch below -1 is older than any; only -1 says nothing. */
-static enum kerr check_leader(const struct partition *at, int32_t client_epoch)
+static void look(struct hop_part *hop)
 {
-	enum kerr error = partition_check_leader(at, client_epoch);
-	return !error && client_epoch < -1 ? KERR_FENCED_LEADER_EPOCH : error;
-}
-
-static void look(struct part *p, const struct list_offsets *s)
-{
-	struct partition *at = replicas_find(p->hop->there->replicas, p->topic->name,
+	struct part *p = container_of(hop, struct part, hop);
+	const struct request *req = hop_request(hop);
+	const struct list_offsets *s = req->state;
+	struct partition *at = replicas_find(hop_core(hop)->replicas, p->topic->name,
 					     p->from->partition_index);
-	p->error = at ? check_leader(at, p->from->current_leader_epoch) : KERR_NOT_LEADER_OR_FOLLOWER;
+	p->error = at ? leader_check(at, p->from->current_leader_epoch) : KERR_NOT_LEADER_OR_FOLLOWER;
 	if (p->error) {
-		part_done(p);
+		hop_done(hop);
 		return;
 	}
 	p->limit = partition_read_limit(at, isolation_of(&s->msg));
-	if (p->hop->req->version == VERSION_OLD_STYLE) {
+	if (req->version == VERSION_OLD_STYLE) {
 		answer_old_style(p, at);
-		part_done(p);
+		hop_done(hop);
 		return;
 	}
 	if (answer_special(p, at)) {
-		part_done(p);
+		hop_done(hop);
 		return;
 	}
 	p->search = (struct log_time){ .timestamp = p->from->timestamp, .done = searched };
 	if (p->from->timestamp == TIMESTAMP_MAX)
 		p->search.timestamp = LOG_TIME_MAX;
 	log_offset_for_time(at->log, &p->search);
-}
-
-static void hop_run(struct reactor *here, struct msg *m)
-{
-	struct hop *hop = container_of(m, struct hop, msg);
-	struct list_offsets *s = hop->req->state;
-	must(here == hop->there->reactor);
-	for (struct part *p = hop->first; p; p = p->next)
-		hop->pending++;
-	for (struct part *p = hop->first, *next; p; p = next) {
-		next = p->next; /* the last part_done() gives the hop away */
-		look(p, s);
-	}
 }
 
 /* ---- the request: accepting core ---- */
@@ -254,28 +210,12 @@ static enum kerr check(struct request *req, const struct part *p)
 	return KERR_NONE;
 }
 
-static void to_home(struct request *req, struct part *p)
-{
-	struct list_offsets *s = req->state;
-	struct api *api = req->core->api;
-	int home = shard_home(p->topic->name, p->from->partition_index, api->n_cores);
-	struct hop *hop = &s->hops[home];
-	if (!hop->req) {
-		*hop = (struct hop){ .req = req, .there = api->cores[home], .last = &hop->first };
-		s->hops_out++;
-	}
-	p->hop = hop;
-	*hop->last = p;
-	hop->last = &p->next;
-}
-
 static bool collect(struct request *req, struct list_offsets *s)
 {
 	for (int32_t t = 0; t < s->msg.n_topics; t++)
 		s->n_parts += s->msg.topics[t].n_partitions;
 	s->parts = arena_array(&req->arena, (size_t)s->n_parts, sizeof *s->parts);
-	s->hops = arena_array(&req->arena, (size_t)req->core->api->n_cores, sizeof *s->hops);
-	if (!s->parts || !s->hops)
+	if (!s->parts || !hops_init(&s->hops, req, look, respond))
 		return false;
 	struct part *p = s->parts;
 	for (int32_t t = 0; t < s->msg.n_topics; t++)
@@ -323,19 +263,10 @@ void handle_list_offsets(struct request *req)
 		return;
 	}
 	for (int i = 0; i < s->n_parts; i++) {
-		s->parts[i].error = check(req, &s->parts[i]);
-		if (!s->parts[i].error)
-			to_home(req, &s->parts[i]);
+		struct part *p = &s->parts[i];
+		p->error = check(req, p);
+		if (!p->error)
+			hops_add(&s->hops, &p->hop, p->topic->name, p->from->partition_index);
 	}
-	if (s->hops_out == 0) {
-		respond(req);
-		return;
-	}
-	for (int core = 0; core < req->core->api->n_cores; core++) {
-		struct hop *hop = &s->hops[core];
-		if (!hop->req)
-			continue;
-		hop->msg.run = hop_run;
-		reactor_post(req->core->reactor, hop->there->reactor, &hop->msg);
-	}
+	hops_send(&s->hops);
 }
