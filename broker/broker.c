@@ -210,6 +210,7 @@ static bool up_controller(struct broker *b)
 	b->controller = controller_new(b->control, b->zkc, b->config, b->id, &ports);
 	b->producer_ids = producer_ids_new(b->control, b->zkc, b->id);
 	b->api.controller = b->controller;
+	b->api.manager = b->manager;
 	b->api.producer_ids = b->producer_ids;
 	b->api.topics = (struct topics){ b->control, b->zkc, b->metastore, b->config };
 	controller_start(b->controller);

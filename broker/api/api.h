@@ -36,6 +36,7 @@ enum {
 };
 
 struct api;
+struct manager; /* replica/manager.h */
 struct producer_ids;
 struct request;
 
@@ -74,6 +75,7 @@ struct api {
 	struct reactor *control;
 	/* The control plane; on the control reactor. */
 	struct controller *controller;
+	struct manager *manager;
 	struct topics topics;
 	struct producer_ids *producer_ids;
 	struct list line;           /* requests for which no fiber is free */

@@ -143,7 +143,7 @@ static enum kerr check_replica(const struct fetch *f, struct partition *at, cons
 	enum kerr error = partition_check_leader(at, p->wish->current_leader_epoch);
 	if (error || f->isolation != READ_AS_FOLLOWER || f->replica_id == DEBUGGING_REPLICA)
 		return error;
-	return partition_follower_has(at, f->replica_id, p->wish->fetch_offset);
+	return partition_follower_has(at, f->replica_id, p->wish->log_start_offset, p->wish->fetch_offset);
 }
 
 static void read_done(struct log_read *read)

@@ -121,6 +121,8 @@ struct manager *manager_new(const struct manager_config *config)
 	m->broker_epoch = -1;
 	m->defaults = m->c.config;
 	sys_random(&m->seed, sizeof m->seed);
+	for (int i = 0; i < LOGDIR_CHECKPOINTS; i++)
+		fiber_event_init(&m->saving[i].round);
 	list_init(&m->removals);
 	fiber_event_init(&m->removals_ended);
 	fiber_event_init(&m->applied);

@@ -51,6 +51,8 @@ bool manager_load(struct manager *m);
 int manager_load_percent(const struct manager *m);
 /* Checkpoints, retention, flushes, expiry of producers: begins their clocks. */
 void manager_start(struct manager *m);
+/* In a fiber: returns when the log start offsets of now are in the checkpoints. */
+void manager_save_start_offsets(struct manager *m);
 /* The broker goes down: what controllers ask from now on is refused, also the rest of what is under way. */
 void manager_refuse(struct manager *m);
 /* Closes every log and leaves the directories marked clean. */

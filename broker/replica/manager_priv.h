@@ -27,6 +27,12 @@ struct manager_topic {
 	char name[];
 };
 
+/* Of one kind of checkpoint: rounds of writing. */
+struct manager_saving {
+	uint64_t begun, ended;
+	struct fiber_event round; /* set, and begun anew, when one ends */
+};
+
 struct manager {
 	unsigned magic;
 	struct manager_config c;
@@ -40,6 +46,7 @@ struct manager {
 	atomic_int load_percent;
 	bool refuses;             /* what controllers ask */
 	bool closing;
+	struct manager_saving saving[LOGDIR_CHECKPOINTS];
 	struct list removals;     /* files of deleted partitions, by when they are due */
 	unsigned applying;          /* LeaderAndIsr requests */
 	struct fiber_event applied; /* none is left, while closing */

@@ -80,6 +80,31 @@ static void write_checkpoint(struct manager *m, enum logdir_checkpoint kind)
 	free(w.files);
 }
 
+/* One at a time writes a kind of files. Who comes meanwhile waits for the round after, which serves all that
+ * have come by then. */
+static void save(struct manager *m, enum logdir_checkpoint kind)
+{
+	struct manager_saving *s = &m->saving[kind];
+	uint64_t mine = s->begun + 1;
+	while (s->ended < mine && m->c.logdirs) {
+		if (s->begun > s->ended) {
+			fiber_wait(m->c.control, &s->round);
+			continue;
+		}
+		s->begun++;
+		write_checkpoint(m, kind);
+		s->ended = s->begun;
+		fiber_event_set(&s->round);
+		fiber_event_init(&s->round);
+	}
+}
+
+void manager_save_start_offsets(struct manager *m)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	save(m, LOGDIR_START_OFFSETS);
+}
+
 /* ---- what each core does with each of its partitions ---- */
 
 struct sweep {
@@ -125,17 +150,17 @@ static void expire(void *arg, struct partition *p)
 
 static void recovery_points(struct manager *m)
 {
-	write_checkpoint(m, LOGDIR_RECOVERY_POINTS);
+	save(m, LOGDIR_RECOVERY_POINTS);
 }
 
 static void start_offsets(struct manager *m)
 {
-	write_checkpoint(m, LOGDIR_START_OFFSETS);
+	save(m, LOGDIR_START_OFFSETS);
 }
 
 static void high_watermarks(struct manager *m)
 {
-	write_checkpoint(m, LOGDIR_HIGH_WATERMARKS);
+	save(m, LOGDIR_HIGH_WATERMARKS);
 }
 
 static void retention(struct manager *m)

@@ -9,6 +9,8 @@
 #define REPLICAS_MAGIC 0x7e911ca5u
 #define PARTITION_MAGIC 0x9a7717a0u
 
+enum { DELETE_TO_HIGH_WATERMARK = -1 }; /* in DeleteRecords */
+
 struct replicas {
 	unsigned magic;
 	struct reactor *home;
@@ -88,6 +90,7 @@ struct partition *replicas_add(struct replicas *r, struct slice topic, int32_t i
 	memcpy(p->topic, topic.p, topic.n);
 	list_init(&p->acks);
 	list_init(&p->readers);
+	list_init(&p->deleters);
 	p->high_watermark = min_of(max_of(high_watermark, log_start_offset(log)), log_end_offset(log));
 	log_set_high_watermark(log, p->high_watermark);
 	log_topic_id(log, &p->topic_id);
@@ -97,11 +100,12 @@ struct partition *replicas_add(struct replicas *r, struct slice topic, int32_t i
 	return p;
 }
 
-static void wake_readers(struct partition *p)
+/* Those that wait now: who is woken may wait again. */
+static void wake(struct list *waiting)
 {
 	struct list now;
 	list_init(&now);
-	list_splice_back(&now, &p->readers);
+	list_splice_back(&now, waiting);
 	struct list *it;
 	while ((it = list_pop_front(&now))) {
 		struct partition_wait *w = list_entry(it, struct partition_wait, link);
@@ -197,16 +201,21 @@ static void advance_high_watermark(struct partition *p)
 	p->high_watermark = end;
 	log_set_high_watermark(p->log, end);
 	finish_acks(p, end, KERR_NONE);
-	wake_readers(p);
+	wake(&p->readers);
 }
 
-enum kerr partition_follower_has(struct partition *p, int32_t broker_id, int64_t fetch_offset)
+enum kerr partition_follower_has(struct partition *p, int32_t broker_id, int64_t start_offset,
+				 int64_t fetch_offset)
 {
 	CHECK_OBJ_NOTNULL(p, PARTITION_MAGIC);
 	for (int i = 0; i < p->role.n_replicas; i++)
 		if (p->role.replicas[i] == broker_id && broker_id != p->home->broker_id) {
+			bool deleted = start_offset > p->follower_start[i];
+			p->follower_start[i] = start_offset;
 			p->follower_end[i] = fetch_offset;
 			advance_high_watermark(p);
+			if (deleted)
+				wake(&p->deleters);
 			return KERR_NONE;
 		}
 	return KERR_NOT_LEADER_OR_FOLLOWER;
@@ -236,7 +245,7 @@ static void become_leader(struct partition *p)
 {
 	p->epoch_start = log_next_offset(p->log);
 	for (int i = 0; i < p->role.n_replicas; i++)
-		p->follower_end[i] = -1;
+		p->follower_end[i] = p->follower_start[i] = -1;
 	log_assign_epoch(p->log, p->role.leader_epoch, p->epoch_start);
 	advance_high_watermark(p);
 }
@@ -266,7 +275,8 @@ enum kerr partition_set_role(struct partition *p, const struct partition_role *r
 		return KERR_NONE;
 	}
 	finish_acks(p, INT64_MAX, KERR_NOT_LEADER_OR_FOLLOWER);
-	wake_readers(p);
+	wake(&p->readers);
+	wake(&p->deleters);
 	return KERR_NONE;
 }
 
@@ -276,7 +286,8 @@ void partition_drop_role(struct partition *p)
 	reactor_must_be_here(p->home->home);
 	p->has_role = false;
 	finish_acks(p, INT64_MAX, KERR_NOT_LEADER_OR_FOLLOWER);
-	wake_readers(p);
+	wake(&p->readers);
+	wake(&p->deleters);
 }
 
 void partition_fail(struct partition *p, int error)
@@ -285,7 +296,8 @@ void partition_fail(struct partition *p, int error)
 	reactor_must_be_here(p->home->home);
 	log_give_up(p->log, error);
 	finish_acks(p, INT64_MAX, KERR_KAFKA_STORAGE_ERROR);
-	wake_readers(p);
+	wake(&p->readers);
+	wake(&p->deleters);
 }
 
 void partition_set_settings(struct partition *p, struct topic_settings *settings)
@@ -386,4 +398,42 @@ void partition_unwait(struct partition_wait *w)
 {
 	if (list_linked(&w->link))
 		list_remove(&w->link);
+}
+
+/* ---- deletion by clients ---- */
+
+enum kerr partition_delete_records(struct partition *p, int64_t *offset)
+{
+	enum kerr error = partition_check_leader(p, -1);
+	if (error)
+		return error;
+	if (!p->settings->config->delete_old)
+		return KERR_POLICY_VIOLATION;
+	if (*offset == DELETE_TO_HIGH_WATERMARK)
+		*offset = p->high_watermark;
+	if (*offset < 0)
+		return KERR_OFFSET_OUT_OF_RANGE;
+	error = log_increase_start(p->log, *offset);
+	if (!error)
+		wake(&p->deleters);
+	return error;
+}
+
+int64_t partition_low_watermark(const struct partition *p, const struct metadata *meta)
+{
+	CHECK_OBJ_NOTNULL(p, PARTITION_MAGIC);
+	int64_t low = log_start_offset(p->log);
+	for (int i = 0; i < p->role.n_replicas; i++) {
+		int32_t id = p->role.replicas[i];
+		if (id != p->home->broker_id && meta_broker(meta, id))
+			low = min_of(low, p->follower_start[i]);
+	}
+	return low;
+}
+
+void partition_wait_deletion(struct partition *p, struct partition_wait *w)
+{
+	CHECK_OBJ_NOTNULL(p, PARTITION_MAGIC);
+	reactor_must_be_here(p->home->home);
+	list_push_back(&p->deleters, &w->link);
 }

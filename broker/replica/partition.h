@@ -20,6 +20,7 @@
 #include "broker/base/list.h"
 #include "broker/base/slice.h"
 #include "broker/base/uuid.h"
+#include "broker/cluster/meta.h"
 #include "broker/cluster/settings.h"
 #include "broker/storage/log.h"
 
@@ -50,9 +51,9 @@ struct partition {
 	int64_t epoch_start;            /* log end when this leader epoch began */
 	int64_t high_watermark;
 	/* beside role.replicas; -1: not known. This broker's is unused */
-	int64_t follower_end[PARTITION_REPLICAS_MAX];
+	int64_t follower_end[PARTITION_REPLICAS_MAX], follower_start[PARTITION_REPLICAS_MAX];
 	struct list acks;               /* appends that wait for the high watermark, by offset */
-	struct list readers;            /* struct partition_wait */
+	struct list readers, deleters;  /* struct partition_wait */
 	int32_t index;
 	uint32_t topic_bytes;
 	char topic[];                   /* zero-terminated */
@@ -128,7 +129,19 @@ void partition_wait(struct partition *p, struct partition_wait *w);
 /* Harmless when it was woken already. */
 void partition_unwait(struct partition_wait *w);
 
-/* A follower has asked for `fetch_offset`: it has everything below. */
-enum kerr partition_follower_has(struct partition *p, int32_t broker_id, int64_t fetch_offset);
+/* A follower has asked for `fetch_offset`: it has everything from `start_offset` (-1: it does not say) up to
+ * there. */
+enum kerr partition_follower_has(struct partition *p, int32_t broker_id, int64_t start_offset,
+				 int64_t fetch_offset);
+
+/* ---- deletion by clients ---- */
+
+/* DeleteRecords: the log begins at `*offset` from now on; -1 is the high watermark, and becomes its number.
+ * OFFSET_OUT_OF_RANGE, POLICY_VIOLATION, and as partition_check_leader(). */
+enum kerr partition_delete_records(struct partition *p, int64_t *offset);
+/* Below it no replica has anything: the smallest log start of those whose broker is there. */
+int64_t partition_low_watermark(const struct partition *p, const struct metadata *meta);
+/* Wakes `w` once, when the low watermark may have moved, or this broker leads no more. */
+void partition_wait_deletion(struct partition *p, struct partition_wait *w);
 
 #endif

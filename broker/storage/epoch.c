@@ -84,7 +84,8 @@ void epochs_end_offset(const struct epochs *e, int32_t epoch, int64_t log_end, i
 {
 	*found = -1;
 	*end = -1;
-	if (epoch < 0 || epoch > epochs_latest(e))
+	/* Only -1 means that no epoch is known; what is lower still is one before the first, as in 3.9. */
+	if (epoch == -1 || e->n == 0 || epoch > epochs_latest(e))
 		return;
 	*found = epoch;
 	*end = log_end;

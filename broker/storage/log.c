@@ -319,6 +319,20 @@ bool log_txn_open(const struct log *log, int64_t producer_id)
 	return log->state != LOG_CHANGING && producers_txn_open(log->producers, producer_id);
 }
 
+uint32_t log_producers(const struct log *log)
+{
+	log_must_be_home(log);
+	return log->state == LOG_CHANGING ? 0 : log->producers->count;
+}
+
+void log_each_producer(const struct log *log,
+		       void (*each)(void *arg, int64_t id, const struct producer_view *view), void *arg)
+{
+	log_must_be_home(log);
+	if (log->state != LOG_CHANGING)
+		producers_each(log->producers, each, arg);
+}
+
 void log_set_high_watermark(struct log *log, int64_t high_watermark)
 {
 	log_must_be_home(log);

@@ -19,6 +19,7 @@
 #include "broker/base/list.h"
 #include "broker/base/uuid.h"
 #include "broker/reactor/reactor.h"
+#include "broker/storage/producer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -234,6 +235,10 @@ bool log_failed(const struct log *log);           /* offline after a failed writ
 void log_give_up(struct log *log, int error);
 /* Whether producer `id` has a transaction open here. */
 bool log_txn_open(const struct log *log, int64_t producer_id);
+/* Who has written here and is remembered; nobody while the log is truncated. */
+uint32_t log_producers(const struct log *log);
+void log_each_producer(const struct log *log,
+		       void (*each)(void *arg, int64_t id, const struct producer_view *view), void *arg);
 
 /* The replica room says where the high watermark is: what is below it may be deleted, markers below it are
  * settled. */

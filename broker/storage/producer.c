@@ -343,16 +343,31 @@ uint32_t producers_expire(struct producers *ps, int64_t now_ms, int64_t expirati
 	return gone;
 }
 
+static struct producer_view view_of(const struct producer *p)
+{
+	const struct stored_batch *last = last_batch(p);
+	return (struct producer_view){ .epoch = p->epoch, .coordinator_epoch = p->coordinator_epoch,
+		.last_sequence = last ? last->last_sequence : NO_SEQUENCE,
+		.last_offset = last ? last->last_offset : NO_OFFSET, .last_timestamp = p->last_timestamp,
+		.txn_first_offset = p->txn ? p->txn->first_offset : NO_OFFSET, .batches = p->n_batches };
+}
+
+void producers_each(const struct producers *ps,
+		    void (*each)(void *arg, int64_t id, const struct producer_view *view), void *arg)
+{
+	CHECK_OBJ_NOTNULL(ps, PRODUCERS_MAGIC);
+	for (const struct producer *p = ps->table; p; p = p->hh.next) {
+		struct producer_view view = view_of(p);
+		each(arg, p->id, &view);
+	}
+}
+
 bool producers_find(const struct producers *ps, int64_t id, struct producer_view *view)
 {
 	const struct producer *p = find(ps, id);
 	if (!p)
 		return false;
-	const struct stored_batch *last = last_batch(p);
-	*view = (struct producer_view){ .epoch = p->epoch, .coordinator_epoch = p->coordinator_epoch,
-		.last_sequence = last ? last->last_sequence : NO_SEQUENCE,
-		.last_offset = last ? last->last_offset : NO_OFFSET, .last_timestamp = p->last_timestamp,
-		.txn_first_offset = p->txn ? p->txn->first_offset : NO_OFFSET, .batches = p->n_batches };
+	*view = view_of(p);
 	return true;
 }
 

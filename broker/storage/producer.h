@@ -109,7 +109,7 @@ uint8_t *producers_snapshot(const struct producers *ps, size_t *n);
 int producers_restore(struct producers *ps, const uint8_t *bytes, size_t n, int64_t now_ms,
 	int64_t expiration_ms);
 
-/* For tests and tools: how producer `id` stands. False when nothing is known of it. */
+/* How a producer stands. */
 struct producer_view {
 	int16_t epoch;
 	int32_t coordinator_epoch;
@@ -117,6 +117,9 @@ struct producer_view {
 	int64_t last_offset, last_timestamp, txn_first_offset;
 	uint32_t batches;
 };
+void producers_each(const struct producers *ps,
+		    void (*each)(void *arg, int64_t id, const struct producer_view *view), void *arg);
+/* For tests and tools. False when nothing is known of producer `id`. */
 bool producers_find(const struct producers *ps, int64_t id, struct producer_view *view);
 
 #endif

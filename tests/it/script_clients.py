@@ -3,6 +3,7 @@ should not, in old versions and new. A step must not depend on how fast a broker
 import struct
 import uuid
 
+import script_logs
 from batches import batch, look, message
 from harness import wait_for
 
@@ -27,6 +28,7 @@ def run(side):
     fetch(side)
     fetch_sessions(side)
     list_offsets(side)
+    script_logs.run(side, create, topic, send)
     configs(side)
     cluster(side)
     coordinators(side)
