@@ -159,6 +159,7 @@ static bool up_identity(struct broker *b)
 		return false;
 	log_info(LOGGER, "Cluster ID = %s", b->cluster_id);
 	broker_banner(b);
+	broker_read_settings(b);
 	return offload_or_say(b, identify_logdirs, "log directories", is_identified);
 }
 
@@ -167,12 +168,13 @@ static bool up_replicas(struct broker *b)
 	struct manager_config config = {
 		.control = b->control, .reactors = b->reactors, .replicas = b->replicas,
 		.n_cores = b->n_cores,
-		.config = b->config, .zkc = b->zkc, .logdirs = b->logdirs, .broker_id = b->id,
+		.config = dynamic_now(b->dynamic), .zkc = b->zkc, .logdirs = b->logdirs, .broker_id = b->id,
 		.all_failed = all_logs_failed, .arg = b,
 	};
 	struct hash_seed seed;
 	sys_random(&seed, sizeof seed);
-	b->api = (struct api){ .config = b->config, .broker_id = b->id, .cluster_id = b->cluster_id,
+	b->api = (struct api){ .config = b->config, .dynamic = b->dynamic, .broker_id = b->id,
+			       .cluster_id = b->cluster_id,
 			       .n_cores = b->n_cores, .control = b->control };
 	api_init(&b->api);
 	b->api.cores = mem_zalloc((size_t)b->n_cores * sizeof *b->api.cores);
@@ -212,7 +214,7 @@ static bool up_controller(struct broker *b)
 	b->api.controller = b->controller;
 	b->api.manager = b->manager;
 	b->api.producer_ids = b->producer_ids;
-	b->api.topics = (struct topics){ b->control, b->zkc, b->metastore, b->config };
+	b->api.topics = (struct topics){ b->control, b->zkc, b->metastore, b->config, b->dynamic };
 	controller_start(b->controller);
 	b->controller_up = true;
 	return true;
@@ -220,6 +222,7 @@ static bool up_controller(struct broker *b)
 
 static bool up_serving(struct broker *b)
 {
+	broker_follow_settings(b);
 	broker_watch_configs(b);
 	manager_start(b->manager);
 	b->manager_up = true;
@@ -366,6 +369,7 @@ struct broker *broker_new(const struct config *config, int cores)
 	must(cores > 0 && cores <= BROKER_CORES_MAX);
 	ALLOC_OBJ(b, BROKER_MAGIC);
 	b->config = config;
+	b->dynamic = dynamic_new(config);
 	b->id = -1;
 	b->n_cores = cores;
 	b->helpers = sys_helpers_start(HELPERS);
@@ -416,6 +420,7 @@ void broker_free(struct broker *b)
 		reactor_free(b->reactors[i]);
 	reactor_free(b->control);
 	metrics_free(b->metrics);
+	dynamic_free(b->dynamic);
 	free(b->api.cores);
 	free(b->reactors);
 	free(b->replicas);

@@ -18,7 +18,9 @@ enum {
 
 struct broker {
 	unsigned magic;
-	const struct config *config;
+	const struct config *config; /* as the file has it: for keys that cannot change */
+	struct dynamic *dynamic;     /* what is in force */
+	struct dynamic_rooms rooms;
 	int32_t id;
 	char *cluster_id;
 	atomic_int state;
@@ -77,6 +79,12 @@ void broker_settle_session(struct broker *b);
 /* Follows /config/changes: topics' settings take effect when somebody writes them. */
 void broker_watch_configs(struct broker *b);
 void broker_unwatch_configs(struct broker *b);
+
+/* ---- broker_dynamic.c ---- */
+/* What ZooKeeper has of this broker's settings and of all brokers': read and in force. In a fiber. */
+void broker_read_settings(struct broker *b);
+/* From now on the rooms are told of changes. */
+void broker_follow_settings(struct broker *b);
 
 /* ---- broker_listen.c ---- */
 /* Makes b->net; blocks. NULL there and a line in b->why when a listener cannot be. */

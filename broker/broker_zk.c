@@ -419,7 +419,7 @@ static void act_on_all(struct config_watch *w)
 	struct zk_req req;
 	struct arena arena;
 	int64_t highest = w->done;
-	bool broker_changed = false;
+	bool broker_changed = w->done < 0; /* what was written while nobody watched */
 	arena_init(&arena, ZK_ARENA_BYTES);
 	zk_req_children(&req, znode_path(ZNODE_CONFIG_CHANGES), true);
 	enum zk_err err = zkc_call(w->b->zkc, &req);
@@ -432,7 +432,7 @@ static void act_on_all(struct config_watch *w)
 		arena_reset(&arena);
 	}
 	if (broker_changed)
-		manager_broker_settings_changed(w->b->manager);
+		broker_read_settings(w->b);
 	w->done = highest;
 	zk_req_fini(&req);
 	arena_free(&arena);

@@ -18,7 +18,7 @@
 #include "broker/base/compress.h"
 #include "broker/base/log.h"
 #include "broker/cluster/meta.h"
-#include "broker/config/config.h"
+#include "broker/config/dynamic.h"
 #include "broker/controller/controller.h"
 #include "broker/controller/topics.h"
 #include "broker/net/conn.h"
@@ -67,7 +67,8 @@ struct api_core {
 
 struct api {
 	unsigned magic;
-	const struct config *config;
+	const struct config *config; /* as the broker has begun: for keys that cannot change */
+	struct dynamic *dynamic;     /* what is in force; on the control reactor */
 	int32_t broker_id;
 	const char *cluster_id;
 	int n_cores;

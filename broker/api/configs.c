@@ -76,7 +76,8 @@ static enum kerr describe_one_topic(struct request *req, struct slice name,
 		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
 	const char *entity = arena_printf(&req->arena, "topics/%.*s", SLICE_ARGS(name));
 	if (!entity || entity_read(api->topics.zkc, &req->arena, entity, &own, why) != ZK_OK ||
-	    describe_topic(&req->arena, api->config, NULL, own.settings.v, own.settings.n, wanted, all) != 0)
+	    describe_topic(&req->arena, dynamic_state(api->dynamic), own.settings.v, own.settings.n, wanted,
+			   all) != 0)
 		return KERR_UNKNOWN_SERVER_ERROR;
 	return KERR_NONE;
 }
@@ -88,7 +89,7 @@ static enum kerr describe_one_broker(struct request *req, struct slice name,
 	struct api *api = req->core->api;
 	int error;
 	if (name.n == 0) {
-		error = describe_cluster_default(&req->arena, api->config, NULL, wanted, all);
+		error = describe_cluster_default(&req->arena, dynamic_state(api->dynamic), wanted, all);
 		return error ? KERR_UNKNOWN_SERVER_ERROR : KERR_NONE;
 	}
 	if (!slice_is(name, arena_printf(&req->arena, "%d", api->broker_id))) {
@@ -96,7 +97,7 @@ static enum kerr describe_one_broker(struct request *req, struct slice name,
 				    "received %.*s", api->broker_id, SLICE_ARGS(name));
 		return KERR_INVALID_REQUEST;
 	}
-	error = describe_broker(&req->arena, api->config, NULL, wanted, all);
+	error = describe_broker(&req->arena, dynamic_state(api->dynamic), wanted, all);
 	return error ? KERR_UNKNOWN_SERVER_ERROR : KERR_NONE;
 }
 

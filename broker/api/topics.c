@@ -83,8 +83,8 @@ static void tell_settings(struct request *req, const struct topic_spec *spec, co
 	out->replication_factor = made->replication_factor;
 	out->topic_id = made->id;
 	if (req->version < CREATE_VERSION_TELLS_CONFIG ||
-	    describe_topic(&req->arena, req->core->api->config, NULL, spec->settings, spec->n_settings,
-			   &wanted, &all) != 0)
+	    describe_topic(&req->arena, dynamic_state(req->core->api->dynamic), spec->settings,
+			   spec->n_settings, &wanted, &all) != 0)
 		return;
 	out->configs = arena_array(&req->arena, all.n, sizeof *out->configs);
 	for (uint32_t i = 0; out->configs && i < all.n; i++)

@@ -35,6 +35,10 @@ void value_error(const struct config *c, enum config_key key, struct problems *p
 	va_end(args);
 	const struct property *p = c->given[key].property;
 	const char *value = c->given[key].text;
+	if (problems->plain) {
+		problem_error(problems, "requirement failed: %s", why);
+		return;
+	}
 	if (config_descs[key].type == CONFIG_PASSWORD)
 		value = "[hidden]";
 	problem_error(problems, "%s: %s=%s: %s", where_of(p).s, p ? p->name : config_descs[key].name,
@@ -143,7 +147,11 @@ static void assign(struct config *c, enum config_key key, const struct property 
 	const char *text = p ? p->value : d->default_text;
 	if (config_value_parse(c->arena, p ? p->name : d->name, d->type, &d->limit, text, &v, why) != 0) {
 		must(p); /* defaults are fine: ut_config_desc */
-		problem_error(problems, "%s: %s; allowed: %s", where_of(p).s, why, allowed(c->arena, d));
+		if (problems->plain)
+			problem_error(problems, "%s", why);
+		else
+			problem_error(problems, "%s: %s; allowed: %s", where_of(p).s, why,
+				allowed(c->arena, d));
 		return;
 	}
 	store(c, d, &v);
@@ -285,81 +293,33 @@ const struct config_setting *config_setting_find(const struct config_setting *v,
 	return NULL;
 }
 
-/* What one layer says of a key; NULL for nothing, or nothing that can be used. */
-static const char *said_in(struct arena *a, const struct config_layer *layer, const struct config_desc *d)
-{
-	const struct config_setting *s = config_setting_find(layer->v, layer->n, d->name);
-	struct config_value v;
-	char why[LIMIT_WHY_BYTES];
-	if (!s || !s->value || config_value_parse(a, d->name, d->type, &d->limit, s->value, &v, why) != 0)
-		return NULL;
-	return s->value;
-}
-
-/* What each key is to be: the layers' text or the file's. A setting in a layer takes the place of all its
- * synonyms in the file (DynamicBrokerConfig.overrideProps): with log.retention.ms set there,
- * log.retention.hours is back at its default. */
-static void overlay_texts(struct arena *a, const struct config *c, const struct config_layers *layers,
-	const char *texts[CONFIG_KEYS])
-{
-	bool set[CONFIG_KEYS] = { false };
-	for (int key = 0; key < CONFIG_KEYS; key++)
-		texts[key] = c->given[key].text;
-	for (int key = 0; key < CONFIG_KEYS; key++) {
-		enum config_key synonyms[CONFIG_SYNONYMS_MAX];
-		const char *text = said_in(a, &layers->broker, &config_descs[key]);
-		if (!text)
-			text = said_in(a, &layers->cluster, &config_descs[key]);
-		int n = text ? config_synonyms((enum config_key)key, synonyms) : 0;
-		for (int i = 0; i < n; i++)
-			if (!set[synonyms[i]])
-				texts[synonyms[i]] = config_descs[synonyms[i]].default_text;
-		set[key] = text != NULL;
-		if (text)
-			texts[key] = text;
-	}
-}
-
-const struct config *config_overlay(struct arena *a, const struct config *c,
-	const struct config_layers *layers)
-{
-	CHECK_OBJ_NOTNULL(c, CONFIG_MAGIC);
-	struct config *over = arena_alloc(a, sizeof *over);
-	const char *texts[CONFIG_KEYS];
-	if (!over)
-		return NULL;
-	*over = *c;
-	over->arena = a;
-	over->is_view = true;
-	overlay_texts(a, c, layers, texts);
-	for (int key = 0; key < CONFIG_KEYS && !arena_overflowed(a); key++) {
-		const struct config_desc *d = &config_descs[key];
-		struct config_value v;
-		char why[LIMIT_WHY_BYTES];
-		if (config_value_parse(a, d->name, d->type, &d->limit, texts[key], &v, why) != 0)
-			return NULL; /* each was parsed before: the arena is full */
-		store(over, d, &v);
-		over->given[key].text = config_value_text(a, d->type, &v);
-	}
-	config_fall_back(over);
-	return arena_overflowed(a) ? NULL : over;
-}
-
 /* ---- the whole ---- */
+
+static void config_drop(struct hold *h)
+{
+	struct config *c = container_of(h, struct config, hold);
+	CHECK_OBJ(c, CONFIG_MAGIC);
+	must(!c->is_view);
+	properties_free(&c->properties);
+	arena_free(c->arena);
+	free(c->arena);
+	FREE_OBJ(c);
+}
 
 static struct config *config_new(void)
 {
 	struct config *c;
 	ALLOC_OBJ(c, CONFIG_MAGIC);
+	atomic_init(&c->hold.count, 1);
+	c->hold.drop = config_drop;
 	c->arena = mem_zalloc(sizeof *c->arena);
 	arena_init(c->arena, CONFIG_ARENA_BYTES);
 	return c;
 }
 
+/* Gives every field its value, of what was set or its default, and checks them. */
 static void fill(struct config *c, struct problems *problems)
 {
-	for (uint32_t i = 0; i < c->properties.n; i++)
-		check_name(c, &c->properties.v[i], problems);
 	for (int key = 0; key < CONFIG_KEYS; key++)
 		assign(c, (enum config_key)key, properties_find(&c->properties, config_descs[key].name),
 			problems);
@@ -369,8 +329,28 @@ static void fill(struct config *c, struct problems *problems)
 	config_check_classes(c, problems);
 	config_check_principals(c, problems);
 	make_views(c, problems);
+}
+
+static void check_names(const struct config *c, struct problems *problems)
+{
+	for (uint32_t i = 0; i < c->properties.n; i++)
+		check_name(c, &c->properties.v[i], problems);
+}
+
+static void check_prefixes(const struct config *c, struct problems *problems)
+{
 	for (uint32_t i = 0; i < c->properties.n; i++)
 		check_prefix(c, &c->properties.v[i], problems);
+}
+
+/* `c` unless there were errors. */
+static struct config *unless_wrong(struct config *c, const struct problems *problems, uint32_t errors_before)
+{
+	must(!arena_overflowed(c->arena));
+	if (problems->errors == errors_before)
+		return c;
+	config_free(c);
+	return NULL;
 }
 
 struct config *config_load(const struct config_source *source, const char *const *overrides,
@@ -382,23 +362,83 @@ struct config *config_load(const struct config_source *source, const char *const
 		for (size_t i = 0; i < n_overrides; i++)
 			read_override(c, overrides[i], problems);
 		pair_ids(c);
+		check_names(c, problems);
 		fill(c, problems);
+		if (problems->errors == errors_before)
+			check_prefixes(c, problems);
 	}
-	must(!arena_overflowed(c->arena));
-	if (problems->errors == errors_before)
-		return c;
-	config_free(c);
-	return NULL;
+	return unless_wrong(c, problems, errors_before);
 }
 
 void config_free(struct config *c)
 {
-	if (!c)
-		return;
-	CHECK_OBJ(c, CONFIG_MAGIC);
+	if (c)
+		config_put(c);
+}
+
+const struct config *config_get(const struct config *c)
+{
+	CHECK_OBJ_NOTNULL(c, CONFIG_MAGIC);
 	must(!c->is_view);
-	properties_free(&c->properties);
-	arena_free(c->arena);
-	free(c->arena);
-	FREE_OBJ(c);
+	hold_get((struct hold *)&c->hold); /* the count is all of it that changes */
+	return c;
+}
+
+void config_put(const struct config *c)
+{
+	CHECK_OBJ_NOTNULL(c, CONFIG_MAGIC);
+	hold_put((struct hold *)&c->hold);
+}
+
+/* ---- settings over it ---- */
+
+/* A setting takes the place of all its synonyms (DynamicBrokerConfig.overrideProps): with log.retention.ms
+ * set, log.retention.hours is back at its default. */
+static void lay_one(struct config *c, const struct config_setting *s, const char *from)
+{
+	const struct config_desc *d = config_find(s->name);
+	enum config_key names[CONFIG_SYNONYMS_MAX];
+	int n = d ? config_synonyms((enum config_key)(d - config_descs), names) : 0;
+	for (int i = 0; i < n; i++)
+		properties_remove(&c->properties, config_descs[names[i]].name);
+	properties_remove(&c->properties, s->name);
+	properties_add(&c->properties, c->arena, s->name, s->value, from, 0);
+}
+
+static void lay(struct config *c, const struct config_layer *layer, const char *from)
+{
+	for (size_t i = 0; i < layer->n; i++)
+		if (layer->v[i].value)
+			lay_one(c, &layer->v[i], from);
+}
+
+/* What they take is bounded as a file is. */
+static bool is_too_large(const struct config_layer *layer)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < layer->n; i++)
+		bytes += strlen(layer->v[i].name) + (layer->v[i].value ? strlen(layer->v[i].value) : 0);
+	return layer->n > PROPERTIES_MAX || bytes > CONFIG_FILE_BYTES;
+}
+
+struct config *config_overlay(const struct config *file, const struct config_layers *layers,
+	struct problems *problems)
+{
+	CHECK_OBJ_NOTNULL(file, CONFIG_MAGIC);
+	uint32_t errors_before = problems->errors;
+	if (is_too_large(&layers->broker) || is_too_large(&layers->cluster)) {
+		problem_error(problems, "The settings are larger than %d bytes", CONFIG_FILE_BYTES);
+		return NULL;
+	}
+	struct config *c = config_new();
+	for (uint32_t i = 0; i < file->properties.n; i++) {
+		const struct property *p = &file->properties.v[i];
+		properties_add(&c->properties, c->arena, p->name, p->value,
+			arena_strdup(c->arena, slice_str(p->file)), p->line);
+	}
+	lay(c, &layers->cluster, "kafka-configs, for all brokers");
+	lay(c, &layers->broker, "kafka-configs, for this broker");
+	problems->plain = true;
+	fill(c, problems);
+	return unless_wrong(c, problems, errors_before);
 }

@@ -9,6 +9,7 @@
 #define SAMSA_CONFIG_CONFIG_H
 
 #include "broker/base/arena.h"
+#include "broker/base/buf.h"
 #include "broker/base/slice.h"
 #include "broker/config/ibp.h"
 #include "broker/config/limit.h"
@@ -82,6 +83,7 @@ struct config_given {
 struct config {
 	unsigned magic;
 #define CONFIG_MAGIC 0x434f4e46U
+	struct hold hold;
 	/* One for each row. A number whose default is null holds what null falls back to (log_retention_ms:
 	 * the minutes or hours), or 0 where Kafka has no fallback. Strings that are null are NULL. */
 #define X(type, field, ...) CONFIG_FIELD_##type field;
@@ -115,7 +117,11 @@ struct config_source {
  * with file, line, key, value and what is allowed. Overrides ("key=value") win over the file. */
 struct config *config_load(const struct config_source *source, const char *const *overrides,
 	size_t n_overrides, struct problems *problems);
+/* Lets go of its maker's hold; NULL is nothing. */
 void config_free(struct config *c);
+/* Counted, any thread: it goes when the last hold is let go. Not of a listener's view. */
+const struct config *config_get(const struct config *c);
+void config_put(const struct config *c);
 
 /* A setting from elsewhere: a znode or a request. `value` NULL is null. */
 struct config_setting {
@@ -133,11 +139,19 @@ struct config_layers {
 /* The setting of that name, the last one if there are several; NULL when there is none. */
 const struct config_setting *config_setting_find(const struct config_setting *v, size_t n, const char *name);
 
-/* `c` with layers over it, fields and texts; what cannot be parsed there is left out, as in Kafka. It lives
- * in the arena and as long as `c`; listeners and what else is worked out stay those of `c`. NULL: the arena
- * is full. */
-const struct config *config_overlay(struct arena *a, const struct config *c,
-	const struct config_layers *layers);
+/* A snapshot of its own: the file with layers over it, checked as a whole, listeners and what else is worked
+ * out of several keys included (DynamicBrokerConfig.updateCurrentConfig). NULL when the settings contradict
+ * each other; `problems` then has Kafka's sentence, without a place. What a name may be set where is not
+ * asked here: dynamic.h. */
+struct config *config_overlay(const struct config *file, const struct config_layers *layers,
+	struct problems *problems);
+
+/* The settings in force, and what they are made of. */
+struct config_state {
+	const struct config *file;
+	struct config_layers layers;
+	const struct config *now;
+};
 
 extern const struct config_desc config_descs[CONFIG_KEYS];
 /* NULL for an unknown name. A listener.name.<l>. prefix is not looked through. */

@@ -11,9 +11,7 @@ enum { NAMES_MAX = CONFIG_SYNONYMS_MAX, SYNONYMS_MAX = NAMES_MAX * 4 + 1 };
 /* One answer in the making. */
 struct describer {
 	struct arena *arena;
-	const struct config *config;    /* as the file has it */
-	const struct config *effective; /* with the layers */
-	struct config_layers layers;
+	const struct config_state *state;
 	const struct describe_wanted *wanted;
 	struct describe_result *out;
 };
@@ -68,8 +66,8 @@ static int names_of(const char *name, const char *out[NAMES_MAX])
 static const char *said_by_file(const struct describer *d, const char *name)
 {
 	const struct config_desc *row = config_find(name);
-	const struct property *p = row ? d->config->given[row - config_descs].property
-				       : properties_find(&d->config->properties, name);
+	const struct property *p = row ? d->state->file->given[row - config_descs].property
+				       : properties_find(&d->state->file->properties, name);
 	return p ? p->value : NULL;
 }
 
@@ -83,7 +81,7 @@ static const char *said_by_default(const char *name)
 static const char *said_by(const struct describer *d, enum describe_source source, const char *name)
 {
 	const struct config_layer *layer =
-		source == SOURCE_DYNAMIC_BROKER ? &d->layers.broker : &d->layers.cluster;
+		source == SOURCE_DYNAMIC_BROKER ? &d->state->layers.broker : &d->state->layers.cluster;
 	if (source == SOURCE_DEFAULT)
 		return said_by_default(name);
 	if (source == SOURCE_STATIC_BROKER)
@@ -150,7 +148,7 @@ static void describe_row(struct describer *d, enum config_key key)
 	add(d,
 		(struct describe_entry){
 			.name = row->name,
-			.value = d->effective->given[key].text,
+			.value = d->state->now->given[key].text,
 			.type = row->type,
 			.read_only = row->scope == SCOPE_READ_ONLY,
 			.documentation = row->doc,
@@ -181,7 +179,7 @@ static bool is_listed(const struct describer *d, enum config_key key)
 	const struct config_desc *row = &config_descs[key];
 	if (row->origin == ORIGIN_DYNAMIC || !is_wanted(d, row->name))
 		return false;
-	return row->origin != ORIGIN_INTERNAL || config_is_set(d->config, key);
+	return row->origin != ORIGIN_INTERNAL || config_is_set(d->state->file, key);
 }
 
 static bool is_ordinary(const char *name)
@@ -192,7 +190,7 @@ static bool is_ordinary(const char *name)
 
 static void describe_file(struct describer *d)
 {
-	const struct properties *all = &d->config->properties;
+	const struct properties *all = &d->state->file->properties;
 	for (uint32_t i = 0; i < all->n; i++) {
 		const struct property *p = &all->v[i];
 		bool counts = properties_find(all, p->name) == p &&
@@ -215,44 +213,41 @@ static void describe_layer(struct describer *d, const struct config_layer *layer
 	}
 }
 
-static struct describer describer_of(struct arena *a, const struct config *c,
-	const struct config_layers *layers, const struct describe_wanted *wanted, struct describe_result *out)
-{
-	CHECK_OBJ_NOTNULL(c, CONFIG_MAGIC);
-	struct describer d = { .arena = a, .config = c, .effective = c, .wanted = wanted, .out = out };
-	if (layers)
-		d.layers = *layers;
-	if (d.layers.broker.n || d.layers.cluster.n)
-		d.effective = config_overlay(a, c, &d.layers);
-	return d;
-}
-
-int describe_broker(struct arena *a, const struct config *c, const struct config_layers *layers,
+static struct describer describer_of(struct arena *a, const struct config_state *state,
 	const struct describe_wanted *wanted, struct describe_result *out)
 {
-	struct describer d = describer_of(a, c, layers, wanted, out);
-	size_t most = CONFIG_KEYS + c->properties.n + d.layers.broker.n + d.layers.cluster.n;
-	if (!d.effective || begin(&d, most) != 0)
+	CHECK_OBJ_NOTNULL(state->file, CONFIG_MAGIC);
+	CHECK_OBJ_NOTNULL(state->now, CONFIG_MAGIC);
+	return (struct describer){ .arena = a, .state = state, .wanted = wanted, .out = out };
+}
+
+int describe_broker(struct arena *a, const struct config_state *state,
+	const struct describe_wanted *wanted, struct describe_result *out)
+{
+	struct describer d = describer_of(a, state, wanted, out);
+	const struct config_layers *layers = &state->layers;
+	size_t most = CONFIG_KEYS + state->file->properties.n + layers->broker.n + layers->cluster.n;
+	if (begin(&d, most) != 0)
 		return -ENOMEM;
 	for (int key = 0; key < CONFIG_KEYS; key++)
 		if (is_listed(&d, (enum config_key)key))
 			describe_row(&d, (enum config_key)key);
 	describe_file(&d);
-	describe_layer(&d, &d.layers.broker, NULL);
-	describe_layer(&d, &d.layers.cluster, &d.layers.broker);
+	describe_layer(&d, &layers->broker, NULL);
+	describe_layer(&d, &layers->cluster, &layers->broker);
 	return end(&d);
 }
 
 /* ---- the cluster's defaults ---- */
 
-int describe_cluster_default(struct arena *a, const struct config *c, const struct config_layers *layers,
+int describe_cluster_default(struct arena *a, const struct config_state *state,
 	const struct describe_wanted *wanted, struct describe_result *out)
 {
-	struct describer d = describer_of(a, c, layers, wanted, out);
-	if (!d.effective || begin(&d, d.layers.cluster.n) != 0)
+	struct describer d = describer_of(a, state, wanted, out);
+	if (begin(&d, state->layers.cluster.n) != 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < d.layers.cluster.n; i++) {
-		const struct config_setting *s = &d.layers.cluster.v[i];
+	for (size_t i = 0; i < state->layers.cluster.n; i++) {
+		const struct config_setting *s = &state->layers.cluster.v[i];
 		const struct config_desc *row = row_of(s->name);
 		struct synonyms all = { .n = 0 }, synonyms = { .n = 0 };
 		if (!s->value || !is_wanted(&d, s->name))
@@ -283,7 +278,7 @@ static void describe_topic_row(struct describer *d, enum topic_key key, const st
 {
 	const struct topic_desc *row = &topic_descs[key];
 	const struct config_setting *own = config_setting_find(v, n, row->name);
-	const char *value = topic_config_text(d->arena, d->effective, key, v, n);
+	const char *value = topic_config_text(d->arena, d->state->now, key, v, n);
 	struct synonyms synonyms = { .n = 0 };
 	if (row->broker_key != CK_NONE)
 		find_synonyms(d, config_descs[row->broker_key].name, &synonyms);
@@ -310,12 +305,12 @@ static void describe_topic_other(struct describer *d, const char *name)
 	add(d, (struct describe_entry){ .name = name, .type = CONFIG_UNKNOWN }, &synonyms);
 }
 
-int describe_topic(struct arena *a, const struct config *c, const struct config_layers *layers,
+int describe_topic(struct arena *a, const struct config_state *state,
 	const struct config_setting *v, size_t n, const struct describe_wanted *wanted,
 	struct describe_result *out)
 {
-	struct describer d = describer_of(a, c, layers, wanted, out);
-	if (!d.effective || begin(&d, TOPIC_KEYS + n) != 0)
+	struct describer d = describer_of(a, state, wanted, out);
+	if (begin(&d, TOPIC_KEYS + n) != 0)
 		return -ENOMEM;
 	for (int key = 0; key < TOPIC_KEYS; key++)
 		if (is_wanted(&d, topic_descs[key].name))

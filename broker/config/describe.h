@@ -48,16 +48,15 @@ struct describe_wanted {
 	size_t n;
 };
 
-/* Each returns 0, or -ENOMEM when the arena is full. `layers` may be NULL: nothing came through
- * kafka-configs. */
+/* Each returns 0, or -ENOMEM when the arena is full. */
 /* Resource BROKER with this broker's id. */
-int describe_broker(struct arena *a, const struct config *c, const struct config_layers *layers,
+int describe_broker(struct arena *a, const struct config_state *state,
 	const struct describe_wanted *wanted, struct describe_result *out);
 /* Resource BROKER with the empty name: what is set for the whole cluster. */
-int describe_cluster_default(struct arena *a, const struct config *c, const struct config_layers *layers,
+int describe_cluster_default(struct arena *a, const struct config_state *state,
 	const struct describe_wanted *wanted, struct describe_result *out);
 /* Resource TOPIC; `v` are the topic's own settings. */
-int describe_topic(struct arena *a, const struct config *c, const struct config_layers *layers,
+int describe_topic(struct arena *a, const struct config_state *state,
 	const struct config_setting *v, size_t n, const struct describe_wanted *wanted,
 	struct describe_result *out);
 

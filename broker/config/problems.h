@@ -22,6 +22,8 @@ struct problems {
 	struct problem *first, **last;
 	uint32_t errors, warnings; /* all, kept or not */
 	uint32_t kept;
+	/* set by the caller: sentences as Kafka tells them to a client, without place and value */
+	bool plain;
 };
 
 void problems_init(struct problems *p);

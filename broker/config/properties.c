@@ -277,6 +277,15 @@ void properties_add(struct properties *p, struct arena *a, const char *name, con
 	append(p, &one);
 }
 
+void properties_remove(struct properties *p, const char *name)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < p->n; i++)
+		if (strcmp(p->v[i].name, name) != 0)
+			p->v[kept++] = p->v[i];
+	p->n = kept;
+}
+
 const struct property *properties_find(const struct properties *p, const char *name)
 {
 	for (uint32_t i = p->n; i > 0; i--)

@@ -40,6 +40,8 @@ enum properties_error properties_read(struct properties *p, struct arena *a, con
 	struct slice text, uint32_t *line);
 void properties_add(struct properties *p, struct arena *a, const char *name, const char *value,
 	const char *file, uint32_t line);
+/* All of that name. */
+void properties_remove(struct properties *p, const char *name);
 /* The last one of that name, or NULL. */
 const struct property *properties_find(const struct properties *p, const char *name);
 void properties_free(struct properties *p);

@@ -277,7 +277,8 @@ static enum kerr check_settings(const struct topics *t, const struct topic_spec 
 					    spec->settings[i].name);
 			return KERR_INVALID_CONFIG;
 		}
-	*why = topic_config_check(arena, t->config, NULL, 0, spec->settings, spec->n_settings);
+	*why = topic_config_check(arena, dynamic_now(t->dynamic), NULL, 0, spec->settings,
+				  spec->n_settings);
 	return *why ? KERR_INVALID_CONFIG : KERR_NONE;
 }
 

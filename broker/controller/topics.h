@@ -12,6 +12,7 @@
 #include "broker/base/kerr.h"
 #include "broker/cluster/metastore.h"
 #include "broker/cluster/zkc.h"
+#include "broker/config/dynamic.h"
 #include "broker/config/topic_config.h"
 
 #include <stdbool.h>
@@ -26,7 +27,8 @@ struct topics {
 	struct reactor *control;
 	struct zkc *zkc;
 	struct metastore *metastore;
-	const struct config *config;
+	const struct config *config;   /* for keys that cannot change */
+	const struct dynamic *dynamic; /* what is in force */
 };
 
 /* Replicas of one partition, the preferred leader first. */

@@ -119,7 +119,7 @@ struct manager *manager_new(const struct manager_config *config)
 	m->c = *config;
 	m->log_owner.failed = log_has_failed;
 	m->broker_epoch = -1;
-	m->defaults = m->c.config;
+	m->config = config_get(config->config);
 	sys_random(&m->seed, sizeof m->seed);
 	for (int i = 0; i < LOGDIR_CHECKPOINTS; i++)
 		fiber_event_init(&m->saving[i].round);
@@ -136,6 +136,7 @@ void manager_free(struct manager *m)
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
 	must(!m->removing);
 	manager_settings_free(m);
+	config_put(m->config);
 	FREE_OBJ(m);
 }
 
@@ -287,7 +288,7 @@ static void load_one(struct load *load, struct logdir_found *f)
 			.recovery_point = f->recovery_point,
 			.start_offset = f->start_offset,
 			.now_ms = sys_wall_ms(),
-			.producer_expiration_ms = m->c.config->producer_id_expiration_ms,
+			.producer_expiration_ms = m->config->producer_id_expiration_ms,
 			.progress = say_progress,
 		};
 	}
@@ -322,7 +323,7 @@ static void load_all(struct load *load)
 	struct manager *m = load->m;
 	list_for_each(it, &load->found)
 		load->all++;
-	load->in_flight_max = max_of(1, m->c.config->num_recovery_threads_per_data_dir * m->c.logdirs->n);
+	load->in_flight_max = max_of(1, m->config->num_recovery_threads_per_data_dir * m->c.logdirs->n);
 	struct list *it;
 	while ((it = list_pop_front(&load->found))) {
 		struct logdir_found *f = list_entry(it, struct logdir_found, link);
@@ -359,7 +360,6 @@ bool manager_load(struct manager *m)
 		return false;
 	}
 	say_stops(m->c.logdirs);
-	manager_read_defaults(m);
 	load_all(&load);
 	atomic_store_explicit(&m->load_percent, 100, memory_order_relaxed);
 	log_info(MANAGER_LOG_LOGGER, "Loaded %d logs in %lldms", load.all,

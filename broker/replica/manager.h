@@ -27,7 +27,7 @@ struct manager_config {
 	struct reactor **reactors; /* of the cores */
 	struct replicas **replicas;
 	int n_cores;
-	const struct config *config;
+	const struct config *config; /* at the start */
 	struct zkc *zkc;
 	struct logdirs *logdirs;
 	struct metastore *metastore;
@@ -69,7 +69,7 @@ void manager_set_broker_epoch(struct manager *m, int64_t epoch);
 
 /* The topic's settings were changed in ZooKeeper: read and applied. */
 void manager_topic_settings_changed(struct manager *m, const char *topic);
-/* Those of this broker, or of all: topics that say nothing themselves follow. */
-void manager_broker_settings_changed(struct manager *m);
+/* The broker's settings are these from now on; topics that say nothing themselves follow. In a fiber. */
+void manager_set_config(struct manager *m, const struct config *now);
 
 #endif

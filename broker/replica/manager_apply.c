@@ -97,7 +97,7 @@ static enum kerr make_replica(struct manager *m, const struct role_call *r)
 	struct making making = { .open = { .dir = path, .config = settings->config, .stop = LOG_STOP_CLEAN,
 					   .now_ms = sys_wall_ms(),
 					   .producer_expiration_ms =
-						   m->c.config->producer_id_expiration_ms } };
+						   m->config->producer_id_expiration_ms } };
 	fiber_offload(m->c.control, make_work, &making, "new log");
 	if (making.error) {
 		manager_fail_dir(m, dir, path, making.error);

@@ -39,8 +39,7 @@ struct manager {
 	struct log_owner log_owner;
 	struct hash_seed seed;
 	struct manager_topic *topics;
-	const struct config *defaults;  /* of topics that say nothing: the file, or a view over it */
-	struct arena *defaults_arena;   /* of the view */
+	const struct config *config;  /* in force; a hold */
 	int32_t controller_epoch; /* the highest that was heard */
 	int64_t broker_epoch;
 	atomic_int load_percent;
@@ -63,8 +62,6 @@ void manager_fail_dir(struct manager *m, int dir, const char *what, int error);
 
 /* The settings in force, read from ZooKeeper when they are not known; borrowed. In a fiber. */
 struct topic_settings *manager_settings(struct manager *m, struct slice topic);
-/* /config/brokers, of this broker and of all. In a fiber. */
-void manager_read_defaults(struct manager *m);
 void manager_settings_free(struct manager *m);
 void manager_forget_settings(struct manager *m, struct slice topic);
 struct manager_topic *manager_topic_find(const struct manager *m, struct slice topic);

@@ -36,52 +36,10 @@ static struct topic_settings *read_settings(struct manager *m, const char *topic
 	char *entity = mem_printf("topics/%s", topic);
 	struct config_layer own = read_entity(m, &arena, entity);
 	struct topic_settings *settings =
-		topic_settings_new(topic_config_new(m->defaults, topic, own.v, own.n));
+		topic_settings_new(topic_config_new(m->config, topic, own.v, own.n));
 	free(entity);
 	arena_free(&arena);
 	return settings;
-}
-
-/* ---- what topics have from the broker ---- */
-
-static bool gives_topics_a_default(const char *name)
-{
-	const struct config_desc *d = config_find(name);
-	for (int i = 0; d && i < TOPIC_KEYS; i++)
-		if (topic_descs[i].broker_key != CK_NONE && &config_descs[topic_descs[i].broker_key] == d)
-			return true;
-	return false;
-}
-
-static void say_without_effect(const char *entity, const struct config_layer *layer)
-{
-	for (size_t i = 0; i < layer->n; i++)
-		if (!gives_topics_a_default(layer->v[i].name))
-			log_warn("kafka.server.DynamicBrokerConfig", "%s in /config/%s has no effect: of "
-				 "the dynamic configs of brokers only those that give topics their defaults "
-				 "are followed.", log_safe(slice_str(layer->v[i].name)).s, entity);
-}
-
-void manager_read_defaults(struct manager *m)
-{
-	static const char cluster[] = "brokers/<default>";
-	struct arena *arena = mem_alloc(sizeof *arena);
-	char *own = mem_printf("brokers/%d", m->c.broker_id);
-	arena_init(arena, SETTINGS_ARENA_BYTES);
-	struct config_layers layers = { .broker = read_entity(m, arena, own) };
-	layers.cluster = read_entity(m, arena, cluster);
-	say_without_effect(own, &layers.broker);
-	say_without_effect(cluster, &layers.cluster);
-	const struct config *over = m->c.config;
-	if (layers.broker.n + layers.cluster.n > 0)
-		over = config_overlay(arena, m->c.config, &layers);
-	must(over != NULL);
-	if (m->defaults_arena)
-		arena_free(m->defaults_arena);
-	free(m->defaults_arena);
-	m->defaults = over;
-	m->defaults_arena = arena;
-	free(own);
 }
 
 /* ---- what is known ---- */
@@ -165,10 +123,12 @@ void manager_topic_settings_changed(struct manager *m, const char *topic)
 	free(cores);
 }
 
-void manager_broker_settings_changed(struct manager *m)
+void manager_set_config(struct manager *m, const struct config *now)
 {
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
-	manager_read_defaults(m);
+	const struct config *old = m->config;
+	m->config = config_get(now);
+	config_put(old);
 	/* Names first: topics come and go while settings are read. */
 	size_t n = 0;
 	char **names = mem_zalloc((HASH_COUNT(m->topics) + 1) * sizeof *names);
@@ -186,7 +146,4 @@ void manager_settings_free(struct manager *m)
 	struct manager_topic *t, *next;
 	HASH_ITER(hh, m->topics, t, next)
 		topic_free(m, t);
-	if (m->defaults_arena)
-		arena_free(m->defaults_arena);
-	free(m->defaults_arena);
 }

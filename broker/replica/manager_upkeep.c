@@ -110,18 +110,19 @@ void manager_save_start_offsets(struct manager *m)
 struct sweep {
 	struct manager *m;
 	void (*each)(void *arg, struct partition *p);
+	void *arg;
 };
 
 static void sweep_on_core(struct reactor *there, struct call *c)
 {
 	struct sweep *s = c->arg;
-	replicas_each(s->m->c.replicas[reactor_core(there)], s->each, s->m);
+	replicas_each(s->m->c.replicas[reactor_core(there)], s->each, s->arg);
 	call_done(there, c);
 }
 
-static void sweep(struct manager *m, void (*each)(void *arg, struct partition *p))
+static void sweep(struct manager *m, void (*each)(void *arg, struct partition *p), void *arg)
 {
-	struct sweep s = { m, each };
+	struct sweep s = { m, each, arg };
 	call_run_all(m->c.control, m->c.reactors, m->c.n_cores, sweep_on_core, &s, 0);
 }
 
@@ -141,9 +142,9 @@ static void flush(void *arg, struct partition *p)
 
 static void expire(void *arg, struct partition *p)
 {
-	const struct manager *m = arg;
+	const int64_t *after_ms = arg;
 	if (!log_failed(p->log))
-		log_expire_producers(p->log, m->c.config->producer_id_expiration_ms);
+		log_expire_producers(p->log, *after_ms);
 }
 
 /* ---- clocks ---- */
@@ -165,17 +166,18 @@ static void high_watermarks(struct manager *m)
 
 static void retention(struct manager *m)
 {
-	sweep(m, retain);
+	sweep(m, retain, m);
 }
 
 static void flushes(struct manager *m)
 {
-	sweep(m, flush);
+	sweep(m, flush, m);
 }
 
 static void expiry(struct manager *m)
 {
-	sweep(m, expire);
+	int64_t after_ms = m->config->producer_id_expiration_ms;
+	sweep(m, expire, &after_ms);
 }
 
 struct clock {
@@ -212,7 +214,7 @@ static void start_clock(struct manager *m, int64_t first_ms, int64_t every_ms,
 
 void manager_start(struct manager *m)
 {
-	const struct config *c = m->c.config;
+	const struct config *c = m->config;
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
 	int64_t first_ms = c->log_initial_task_delay_ms;
 	start_clock(m, first_ms, c->log_retention_check_interval_ms, retention);

@@ -1,23 +1,36 @@
-/* fuzz_config.c - any bytes as a properties file, and its lines as the settings of a topic.
+/* fuzz_config.c - any bytes as a properties file, and its lines as the settings of a topic, and as what is
+ * set at run time.
  *
- * Nothing may crash, leak or take memory without bound; what loads is described, and what is described fits.
- */
+ * Nothing may crash, leak or take memory without bound; what loads is described, and what is described
+ * fits. */
 #include "tests/fuzz/fuzz.h"
 
 #include "broker/base/must.h"
 #include "broker/config/describe.h"
+#include "broker/config/dynamic.h"
 
-static void describe(const struct config *c, const struct config_layer *layer)
+static void describe(const struct dynamic *d, const struct config_layer *layer)
 {
-	struct config_layers layers = { .cluster = *layer };
+	const struct config_state *state = dynamic_state(d);
 	struct describe_result result;
 	struct arena a;
 	arena_init(&a, CONFIG_ARENA_BYTES);
-	must(describe_broker(&a, c, &layers, NULL, &result) == 0);
+	must(describe_broker(&a, state, NULL, &result) == 0);
 	must(result.n > 200);
-	must(describe_topic(&a, c, NULL, layer->v, layer->n, NULL, &result) == 0);
+	must(describe_topic(&a, state, layer->v, layer->n, NULL, &result) == 0);
 	must(result.n >= TOPIC_KEYS);
 	arena_free(&a);
+}
+
+static void set_at_run_time(const struct config *c, const struct config_layer *layer)
+{
+	struct dynamic *d = dynamic_new(c);
+	char why[DYNAMIC_WHY_BYTES] = "";
+	must(dynamic_check(d, DYNAMIC_BROKER, layer, why) == 0 || *why);
+	dynamic_put(d, DYNAMIC_CLUSTER, layer);
+	dynamic_put(d, DYNAMIC_BROKER, layer);
+	describe(d, layer);
+	dynamic_free(d);
 }
 
 /* The lines of the file as what a client or a znode says. */
@@ -32,7 +45,7 @@ static void use(const struct config *c)
 	const char *wrong = topic_config_check(&a, c, v, p->n, v, p->n);
 	must(!wrong || *wrong);
 	topic_config_free(topic_config_new(c, "t", v, p->n));
-	describe(c, &(struct config_layer){ v, p->n });
+	set_at_run_time(c, &(struct config_layer){ v, p->n });
 	arena_free(&a);
 	free(v);
 }

@@ -204,7 +204,8 @@ void at_begin(struct api_test *t)
 	*t = (struct api_test){ .config = load_config(), .metrics = metrics_new(AT_CORES) };
 	t->helpers = sys_helpers_start(1);
 	t->control = reactor_new(REACTOR_CONTROL, t->helpers);
-	t->api = (struct api){ .config = t->config, .broker_id = AT_BROKER, .cluster_id = "unit-cluster",
+	t->api = (struct api){ .config = t->config, .dynamic = dynamic_new(t->config),
+			       .broker_id = AT_BROKER, .cluster_id = "unit-cluster",
 			       .n_cores = AT_CORES, .cores = t->cores, .control = t->control };
 	api_init(&t->api);
 	for (int i = 0; i < AT_CORES; i++) {
@@ -267,6 +268,7 @@ void at_end(struct api_test *t)
 	}
 	reactor_free(t->control);
 	metrics_free(t->metrics);
+	dynamic_free(t->api.dynamic);
 	config_free(t->config);
 	arena_free(&t->arena);
 	st_clean();

@@ -213,36 +213,6 @@ static void reads_ip_limits(void)
 	done(c);
 }
 
-static void overlays_win(void)
-{
-	static const struct config_setting broker[] = { { "num.io.threads", "3" },
-		{ "log.retention.ms", "x" } };
-	static const struct config_setting cluster[] = { { "num.io.threads", "2" },
-		{ "log.retention.ms", "77" } };
-	struct config_layers layers = { { broker, 1 }, { cluster, 2 } };
-	struct config *c =
-		load("zookeeper.connect=zk:2181\nlog.retention.hours=1\nnum.io.threads=1\n", NULL, 0);
-	struct arena a;
-	arena_init(&a, 1 << 20);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
-	const struct config *over = config_overlay(&a, c, &layers);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(over);
-	CU_ASSERT_EQUAL(over->num_io_threads, 3);
-	CU_ASSERT_EQUAL(over->log_retention_ms, 77);
-	CU_ASSERT_EQUAL(c->num_io_threads, 1);
-	CU_ASSERT_EQUAL(over->log_retention_hours, 168); /* its synonym stands above it */
-	layers.broker.n = 2;                             /* what cannot be parsed does not count */
-	over = config_overlay(&a, c, &layers);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(over);
-	CU_ASSERT_EQUAL(over->log_retention_ms, 77);
-	layers.cluster.n = 1;
-	over = config_overlay(&a, c, &layers);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(over);
-	CU_ASSERT_EQUAL(over->log_retention_ms, 3600000);
-	arena_free(&a);
-	done(c);
-}
-
 /* The file that is installed loads without a word. */
 static void shipped_file_is_fine(void)
 {
@@ -293,7 +263,6 @@ static const struct ut_case cases[] = {
 	UT(listeners_have_views),
 	UT(ids_are_one_number),
 	UT(reads_ip_limits),
-	UT(overlays_win),
 	UT(shipped_file_is_fine),
 	UT(shipped_samples_are_fine),
 };

@@ -48,18 +48,51 @@ static struct config *load(const char *path)
 	return c;
 }
 
+static const struct config *overlay(const struct config *c, const struct config_layers *l)
+{
+	struct problems problems;
+	problems_init(&problems);
+	struct config *now = config_overlay(c, l, &problems);
+	must(now);
+	problems_free(&problems);
+	return now;
+}
+
+/* What is described points into the snapshots: they are let go at the end of a case. */
+static const struct config *kept[64];
+static size_t n_kept;
+
+static void keep(const struct config *c)
+{
+	must(n_kept < countof(kept));
+	kept[n_kept++] = c;
+}
+
+static void drop_kept(void)
+{
+	while (n_kept > 0)
+		config_put(kept[--n_kept]);
+}
+
 static int describe(struct arena *a, const struct config *c, const char *label,
 	const struct describe_wanted *wanted, struct describe_result *out)
 {
 	bool dynamic = strncmp(label, "dyn-", 4) == 0;
-	const struct config_layers *l = dynamic ? &layers : NULL;
+	struct config_state state = { .file = c };
+	if (dynamic)
+		state.layers = layers;
 	const char *what = dynamic ? label + 4 : label;
-	if (strcmp(what, "broker") == 0)
-		return describe_broker(a, c, l, wanted, out);
-	if (strcmp(what, "cluster") == 0)
-		return describe_cluster_default(a, c, l, wanted, out);
+	state.now = overlay(c, &state.layers);
+	int rc;
 	bool over = strcmp(what, "over") == 0;
-	return describe_topic(a, c, l, over_settings, over ? countof(over_settings) : 0, wanted, out);
+	if (strcmp(what, "broker") == 0)
+		rc = describe_broker(a, &state, wanted, out);
+	else if (strcmp(what, "cluster") == 0)
+		rc = describe_cluster_default(a, &state, wanted, out);
+	else
+		rc = describe_topic(a, &state, over_settings, over ? countof(over_settings) : 0, wanted, out);
+	keep(state.now);
+	return rc;
 }
 
 static const char *source_name(enum describe_source s)
@@ -147,6 +180,7 @@ static void check_golden(const char *properties, const char *golden, int expecte
 	check_count(&r, label, rows);
 	CU_ASSERT_EQUAL(labels, expected_labels);
 	arena_free(&a);
+	drop_kept();
 	config_free(c);
 	free(text);
 }
@@ -179,6 +213,7 @@ static void gives_only_what_is_wanted(void)
 	CU_ASSERT_EQUAL(describe(&a, c, "dyn-cluster", &wanted, &r), 0);
 	CU_ASSERT_EQUAL(r.n, 1);
 	arena_free(&a);
+	drop_kept();
 	config_free(c);
 }
 
@@ -197,13 +232,16 @@ static void retention_from_everywhere(void)
 	struct describe_result r;
 	struct arena a;
 	arena_init(&a, 64 << 20);
-	CU_ASSERT_EQUAL(describe_topic(&a, c, &both, own, countof(own), NULL, &r), 0);
+	struct config_state state = { c, both, overlay(c, &both) };
+	keep(state.now);
+	CU_ASSERT_EQUAL(describe_topic(&a, &state, own, countof(own), NULL, &r), 0);
 	CU_ASSERT_EQUAL(r.n, TOPIC_KEYS + 1);
 	CU_ASSERT_EQUAL(entry_of(&r, "retention.ms")->n_synonyms, 11);
 	CU_ASSERT_STRING_EQUAL(entry_of(&r, "retention.ms")->value, "9");
 	CU_ASSERT_EQUAL(entry_of(&r, "unknown.here")->type, CONFIG_UNKNOWN);
 	CU_ASSERT_PTR_NULL(entry_of(&r, "unknown.here")->value);
 	arena_free(&a);
+	drop_kept();
 	config_free(c);
 	problems_free(&problems);
 }
@@ -218,6 +256,7 @@ static void fails_when_memory_ends(void)
 		CU_ASSERT_EQUAL(describe(&a, c, "dyn-broker", NULL, &r), -ENOMEM);
 		arena_free(&a);
 	}
+	drop_kept();
 	config_free(c);
 }
 
