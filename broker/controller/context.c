@@ -42,6 +42,12 @@ void ctl_ids_remove(struct ctl_ids *ids, int32_t id)
 	ids->n = kept;
 }
 
+void ctl_context_init(struct ctl_context *ctx)
+{
+	*ctx = (struct ctl_context){ 0 };
+	list_init(&ctx->moving);
+}
+
 /* ---- brokers ---- */
 
 struct ctl_broker *ctl_broker(const struct ctl_context *ctx, int32_t id)
@@ -88,13 +94,17 @@ void ctl_broker_remove(struct ctl_context *ctx, struct ctl_broker *b)
 
 /* ---- topics ---- */
 
-struct ctl_topic *ctl_topic(const struct ctl_context *ctx, const char *name)
+struct ctl_topic *ctl_topic_named(const struct ctl_context *ctx, struct slice name)
 {
 	struct ctl_topic *t;
-	size_t n = strlen(name);
-	unsigned hash = hash_key(&ctx->seed, name, n);
-	HASH_FIND_BYHASHVALUE(hh, ctx->topics, name, n, hash, t);
+	unsigned hash = hash_key(&ctx->seed, name.p, name.n);
+	HASH_FIND_BYHASHVALUE(hh, ctx->topics, name.p, name.n, hash, t);
 	return t;
+}
+
+struct ctl_topic *ctl_topic(const struct ctl_context *ctx, const char *name)
+{
+	return ctl_topic_named(ctx, slice_str(name));
 }
 
 struct ctl_topic *ctl_topic_add(struct ctl_context *ctx, const char *name)
@@ -114,8 +124,12 @@ void ctl_topic_remove(struct ctl_context *ctx, struct ctl_topic *t)
 	CHECK_OBJ_NOTNULL(t, CTL_TOPIC_MAGIC);
 	must(!t->watch);
 	HASH_DEL(ctx->topics, t);
-	for (int i = 0; i < t->n_partitions; i++)
-		free(t->partitions[i]);
+	ctl_each_partition(p, t) {
+		if (ctl_partition_is_moving(p))
+			list_remove(&p->moving);
+		free(p->replicas);
+		free(p);
+	}
 	free(t->partitions);
 	free(t->name);
 	FREE_OBJ(t);
@@ -138,14 +152,39 @@ struct ctl_partition *ctl_partition_add(struct ctl_topic *t, int32_t index, cons
 			t->partitions[i] = NULL;
 		t->n_partitions = index + 1;
 	}
-	struct ctl_partition *p = mem_zalloc(sizeof *p + replicas->n * sizeof p->replicas[0]);
+	struct ctl_partition *p = mem_zalloc(sizeof *p);
 	p->topic = t;
 	p->index = index;
 	p->n_replicas = (int)replicas->n;
+	p->replicas = mem_zalloc(replicas->n * sizeof *p->replicas);
 	for (unsigned i = 0; i < replicas->n; i++)
 		p->replicas[i].broker = replicas->v[i];
 	t->partitions[index] = p;
 	return p;
+}
+
+static bool is_moving(const struct ctl_replica *v, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (v[i].adding || v[i].removing)
+			return true;
+	return false;
+}
+
+void ctl_partition_place(struct ctl_context *ctx, struct ctl_partition *p, const struct ctl_replica *v, int n)
+{
+	must(n > 0 && n <= CTL_REPLICAS_MAX && v != p->replicas);
+	p->replicas = mem_realloc(p->replicas, (size_t)n * sizeof *v);
+	memcpy(p->replicas, v, (size_t)n * sizeof *v);
+	p->n_replicas = n;
+	bool moving = is_moving(v, n);
+	if (moving == ctl_partition_is_moving(p))
+		return;
+	p->topic->n_moving += moving ? 1 : -1;
+	if (moving)
+		list_push_back(&ctx->moving, &p->moving);
+	else
+		list_remove(&p->moving);
 }
 
 struct ctl_replica *ctl_replica(struct ctl_partition *p, int32_t broker)

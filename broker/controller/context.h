@@ -61,6 +61,8 @@ struct ctl_replica {
 	int32_t broker;
 	enum ctl_replica_state state;
 	bool failed_dir;         /* the broker has said KAFKA_STORAGE_ERROR for it */
+	/* While the partition is reassigned: comes with it; goes with it. */
+	bool adding, removing;
 };
 
 struct ctl_partition {
@@ -70,7 +72,8 @@ struct ctl_partition {
 	bool has_leadership;
 	struct ctl_leadership lead;
 	int n_replicas;
-	struct ctl_replica replicas[]; /* in the order of the assignment */
+	struct ctl_replica *replicas; /* in the order of the assignment */
+	struct list moving;           /* ctl_context.moving, while it is reassigned */
 };
 
 struct ctl_topic {
@@ -81,6 +84,7 @@ struct ctl_topic {
 	bool id_is_written;        /* its znode has it */
 	bool deleting;             /* queued in /admin/delete_topics */
 	bool deletion_begun;       /* brokers have been told that it goes */
+	int n_moving;              /* partitions that are reassigned: it is not deleted before the end */
 	int n_partitions;          /* slots; a slot may be NULL */
 	struct ctl_partition **partitions;
 	void *watch;               /* the controller's, on the topic's znode */
@@ -101,9 +105,12 @@ struct ctl_broker {
 
 struct ctl_context {
 	struct hash_seed seed;
+	struct list moving;        /* partitions that are reassigned */
 	struct ctl_topic *topics;
 	struct ctl_broker *brokers;
 };
+
+void ctl_context_init(struct ctl_context *ctx);
 
 /* Registered, and so the leader of what it leads. */
 bool ctl_is_registered(const struct ctl_context *ctx, int32_t broker);
@@ -116,6 +123,7 @@ struct ctl_broker *ctl_broker_add(struct ctl_context *ctx, int32_t id, int64_t e
 void ctl_broker_remove(struct ctl_context *ctx, struct ctl_broker *b);
 
 struct ctl_topic *ctl_topic(const struct ctl_context *ctx, const char *name);
+struct ctl_topic *ctl_topic_named(const struct ctl_context *ctx, struct slice name);
 struct ctl_topic *ctl_topic_add(struct ctl_context *ctx, const char *name);
 void ctl_topic_remove(struct ctl_context *ctx, struct ctl_topic *t);
 
@@ -123,6 +131,13 @@ void ctl_topic_remove(struct ctl_context *ctx, struct ctl_topic *t);
 struct ctl_partition *ctl_partition(const struct ctl_topic *t, int32_t index);
 struct ctl_partition *ctl_partition_add(struct ctl_topic *t, int32_t index,
 					const struct znode_ints *replicas);
+/* Puts other replicas in place of the partition's; `v` may not be its own. */
+void ctl_partition_place(struct ctl_context *ctx, struct ctl_partition *p, const struct ctl_replica *v,
+			 int n);
+static inline bool ctl_partition_is_moving(const struct ctl_partition *p)
+{
+	return list_linked(&p->moving);
+}
 struct ctl_replica *ctl_replica(struct ctl_partition *p, int32_t broker);
 /* Live, and its disk has not failed. */
 bool ctl_replica_is_online(const struct ctl_context *ctx, const struct ctl_replica *r);

@@ -29,6 +29,8 @@ struct ctl_event *ctl_event_new(const char *name, void (*run)(struct controller 
 
 static void event_free(struct ctl_event *e)
 {
+	if (e->ask)
+		ctl_ask_answered(e->ask);
 	free(e->topic);
 	arena_free(&e->arena);
 	free(e);
@@ -250,6 +252,7 @@ static void broker_came(struct controller *c, int32_t id)
 			ctl_partitions_add(&staying, ps.v[i]);
 	ctl_replicas_to(c, &staying, id, REPLICA_ONLINE);
 	ctl_elect_offline(c);
+	ctl_moves_resume(c, id);
 	ctl_partitions_free(&ps);
 	ctl_partitions_free(&staying);
 	ctl_resume_deletions(c);
@@ -467,6 +470,7 @@ static bool failover(struct controller *c)
 	start_state_machines(c);
 	ctl_enqueue(c, ctl_event_new("TopicDeletion", ctl_deletions_changed));
 	ctl_enqueue(c, ctl_event_new("ReplicaLeaderElection", ctl_preferred_changed));
+	ctl_enqueue(c, ctl_event_new("PartitionReassignment", ctl_moves_resumed));
 	ctl_enqueue(c, ctl_event_new("ZkPartitionReassignment", ctl_reassign_changed));
 	ctl_enqueue(c, ctl_event_new("LogDirEventNotification", ctl_log_dirs_changed));
 	return true;
@@ -703,6 +707,7 @@ struct controller *controller_new(struct reactor *control, struct zkc *zkc, cons
 	c->ports = *ports;
 	c->known = -1;
 	c->push = push_new();
+	ctl_context_init(&c->ctx);
 	sys_random(&c->ctx.seed, sizeof c->ctx.seed);
 	list_init(&c->events);
 	fiber_event_init(&c->first_election);

@@ -13,6 +13,7 @@
 #define SAMSA_CONTROLLER_CONTROLLER_H
 
 #include "broker/base/kerr.h"
+#include "broker/base/slice.h"
 #include "broker/cluster/zkc.h"
 #include "broker/config/config.h"
 
@@ -56,6 +57,39 @@ void controller_free(struct controller *c);
 bool controller_is_active(const struct controller *c);
 /* The broker that was last seen in /controller; -1 when nobody was. */
 int32_t controller_known(const struct controller *c);
+
+/* ---- what admins ask for ----
+ * In a fiber of the control reactor; each waits for its turn among the controller's events. NOT_CONTROLLER:
+ * this broker is not the active one, or has resigned meanwhile; then nothing is said of the partitions. */
+
+/* A partition, named at most once, and what came of it. */
+struct controller_asked {
+	struct slice topic;
+	int32_t partition;
+	const int32_t *target;  /* where its replicas shall be */
+	int32_t n_target;       /* -1: where they were before */
+	enum kerr error;
+	const char *why;        /* or NULL */
+	int32_t leader;         /* who leads after an election */
+};
+
+/* Preferred leaders; or, `unclean`, any that live where there is no leader at all. */
+enum kerr controller_elect(struct controller *c, bool unclean, struct controller_asked *v, int32_t n);
+/* Sends replicas on their way, which may take longer than this. `why` may lie in the arena. */
+enum kerr controller_reassign(struct controller *c, struct controller_asked *v, int32_t n,
+			      struct arena *arena);
+
+/* A partition whose replicas are on their way. */
+struct controller_move {
+	const char *topic;
+	int32_t partition;
+	int32_t *replicas, *adding, *removing;
+	int32_t n_replicas, n_adding, n_removing;
+};
+
+/* Those among `v`, or all when it is NULL; in the arena. */
+enum kerr controller_moves(struct controller *c, struct controller_asked *v, int32_t n, struct arena *arena,
+			   struct controller_move **out, int32_t *n_out);
 
 /* ---- for metrics ---- */
 struct controller_figures {

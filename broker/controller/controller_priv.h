@@ -6,6 +6,8 @@
  *	partition_sm.c   the partition state machine, and its writes to the state znodes
  *	replica_sm.c     the replica state machine
  *	failed_dirs.c    log directories that fail under a living broker
+ *	reassign.c       replicas that move
+ *	asked.c          what admins ask for, by request
  *	legacy.c         elections and reassignments asked for by znode
  *	push.c           requests to brokers, gathered over one event, and a sender for each broker
  */
@@ -30,6 +32,8 @@ enum {
 	CTL_ELECT_AGAIN_MS = 1000,    /* after an error that no watch will tell the end of */
 };
 
+struct ctl_ask;
+
 /* What a broker has said about one of its replicas. */
 struct ctl_answer {
 	const char *topic;
@@ -47,6 +51,7 @@ struct ctl_event {
 	struct arena arena;  /* of the answers */
 	int n_answers;
 	struct ctl_answer *answers;
+	struct ctl_ask *ask; /* somebody waits for its end */
 };
 
 /* A watch that turns into an event. */
@@ -122,9 +127,39 @@ void ctl_log_dirs_changed(struct controller *c, struct ctl_event *e);
 /* A broker's answer to LeaderAndIsr: the disks of these replicas have failed. */
 void ctl_replicas_failed(struct controller *c, struct ctl_event *e);
 
+/* ---- asked.c ---- */
+/* Whoever has asked goes on: with the answer, or without one when the event was dropped. */
+void ctl_ask_answered(struct ctl_ask *ask);
+
+/* ---- reassign.c ---- */
+/* A partition, and where its replicas shall be. */
+struct ctl_move {
+	struct ctl_partition *p;
+	struct ctl_ids target;
+	bool arrived;            /* the target is in sync and is all there is */
+	enum zk_err err;         /* of writing it down; the partition stays as it was */
+	struct controller_asked *asked; /* or NULL */
+};
+
+/* The replicas that it will have in the end, and those that it had before. */
+struct ctl_ids ctl_move_target(const struct ctl_partition *p);
+struct ctl_ids ctl_move_origin(const struct ctl_partition *p);
+/* Why these cannot be the replicas of the partition, or of one that is not known; NULL: they can. */
+const char *ctl_move_problem(const struct ctl_partition *p, const int32_t *ids, int n);
+/* Sends each partition on its way as far as it goes today. The moves are sorted by topic and partition, and
+ * of those that name the same one only one is left; gives how many are left. */
+int ctl_move(struct controller *c, struct ctl_move *moves, int n);
+/* Goes on with those under way that wait for this broker. */
+void ctl_moves_resume(struct controller *c, int32_t broker);
+/* Events: goes on with all; ends those whose target is in sync by now. */
+void ctl_moves_resumed(struct controller *c, struct ctl_event *e);
+void ctl_moves_arrived(struct controller *c, struct ctl_event *e);
+
 /* ---- legacy.c ---- */
 void ctl_preferred_changed(struct controller *c, struct ctl_event *e);
 void ctl_reassign_changed(struct controller *c, struct ctl_event *e);
+/* Moves, in the order of ctl_move(), that old tools may have asked for and that have ended. */
+void ctl_moves_asked_forget(struct controller *c, const struct ctl_move *moves, int n);
 
 /* ---- topics_sm.c ---- */
 /* At failover: all topics with their assignments and states. False when ZooKeeper could not be read. */
@@ -147,6 +182,8 @@ void ctl_partitions_online(struct controller *c, const struct ctl_partitions *ps
 void ctl_partitions_set(struct controller *c, const struct ctl_partitions *ps, enum ctl_partition_state to);
 /* Elects for all that are New or Offline and not on their way out. */
 void ctl_elect_offline(struct controller *c);
+/* The same leader in a new epoch: for its replicas, which are others now. */
+void ctl_new_epoch(struct controller *c, struct ctl_partition *p);
 /* Writes a leadership; on success it is the partition's, with its new partition epoch. */
 enum zk_err ctl_write_leadership(struct controller *c, struct ctl_partition *p,
 				 const struct ctl_leadership *lead);
@@ -155,6 +192,10 @@ enum zk_err ctl_write_leadership(struct controller *c, struct ctl_partition *p,
 /* Every replica of the partition on `broker` (-1: on all) that may go there. */
 void ctl_replicas_to(struct controller *c, const struct ctl_partitions *ps, int32_t broker,
 		     enum ctl_replica_state to);
+
+/* A broker that is not among the replicas any more stops its replica and deletes it, and leaves the in-sync
+ * replicas. */
+void ctl_replica_drop(struct controller *c, struct ctl_partition *p, int32_t broker);
 
 /* ---- push.c ---- */
 struct push *push_new(void);

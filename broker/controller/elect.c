@@ -63,11 +63,26 @@ static struct election elect_preferred(const struct ctl_context *ctx, const stru
 	return e;
 }
 
+static struct election elect_moved(const struct ctl_context *ctx, const struct ctl_partition *p)
+{
+	struct election e = { .leader = p->lead.leader, .isr = p->lead.isr };
+	for (int i = 0; i < p->n_replicas && !e.found; i++) {
+		const struct ctl_replica *r = &p->replicas[i];
+		e.found = !r->removing && ctl_replica_is_online(ctx, r) &&
+			  ctl_ids_has(&p->lead.isr, r->broker);
+		if (e.found)
+			e.leader = r->broker;
+	}
+	return e;
+}
+
 struct election elect(const struct ctl_context *ctx, const struct ctl_partition *p,
 		      enum elect_strategy strategy, bool unclean_allowed)
 {
 	must(p->has_leadership);
 	if (strategy == ELECT_PREFERRED)
 		return elect_preferred(ctx, p);
-	return elect_offline(ctx, p, unclean_allowed);
+	if (strategy == ELECT_MOVED)
+		return elect_moved(ctx, p);
+	return elect_offline(ctx, p, unclean_allowed || strategy == ELECT_UNCLEAN);
 }

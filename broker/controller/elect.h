@@ -7,7 +7,9 @@
 
 enum elect_strategy {
 	ELECT_OFFLINE,   /* the leader is gone, or there was none */
+	ELECT_UNCLEAN,   /* the same, and an admin allows one that is not in sync */
 	ELECT_PREFERRED, /* the first of the assignment, if it is live and in sync */
+	ELECT_MOVED,     /* a reassignment ends: the first of those that stay, if it is live and in sync */
 };
 
 /* What an election ends in. Not found: leader CTL_NO_LEADER and the ISR as it was (offline), or nothing to

@@ -1,48 +1,18 @@
 /* legacy.c - elections and reassignments that old tools ask for by znode: /admin/preferred_replica_election
- * and /admin/reassign_partitions. Both are done or refused at once, and taken away. Facts:
+ * is done at once and taken away; of /admin/reassign_partitions each row is taken out when its partition is
+ * where it shall be, or cannot go there, and in the end the node. Facts:
  * KafkaController.processReplicaLeaderElection and processZkPartitionReassignment of 3.9; contract: zk_schema
  * rows 13 and 14. */
 #include "broker/controller/controller_priv.h"
 
 #include "broker/base/must.h"
 
+#include <string.h>
+
 static struct ctl_partition *find(const struct controller *c, const struct znode_partition *named)
 {
 	struct ctl_topic *t = ctl_topic(&c->ctx, named->topic);
 	return t && !t->deleting ? ctl_partition(t, named->partition) : NULL;
-}
-
-/* Hands the node's partitions to `each`, takes the node away and watches for the next one. 3.9 takes it away
- * even when there is none. */
-static void take_requests(struct controller *c, enum znode row,
-			  int (*decode)(struct arena *a, struct slice json, struct znode_partitions *out,
-					struct znode_why *why),
-			  void (*act)(struct controller *c, const struct znode_partitions *asked))
-{
-	const char *path = znode_path(row);
-	struct zk_req req;
-	struct arena arena;
-	struct znode_partitions asked;
-	struct znode_why why;
-	bool next;
-	arena_init(&arena, CTL_ARENA_BYTES);
-	do {
-		zk_req_get(&req, path, false);
-		if (zkc_call(c->zkc, &req) == ZK_OK) {
-			if (decode(&arena, req.data, &asked, &why) == 0)
-				act(c, &asked);
-			else
-				log_error(CTL_LOGGER, "%s cannot be read: %s.", path, why.s);
-		}
-		zk_req_fini(&req);
-		ctl_write(c, zk_op_delete(path, ZK_ANY_VERSION), &req);
-		zk_req_fini(&req);
-		zk_req_exists(&req, path, true);
-		next = zkc_call(c->zkc, &req) == ZK_OK && c->active; /* written before the watch was set */
-		zk_req_fini(&req);
-		arena_reset(&arena);
-	} while (next);
-	arena_free(&arena);
 }
 
 /* ---- preferred leaders ---- */
@@ -57,43 +27,170 @@ static void elect_preferred(struct controller *c, const struct znode_partitions 
 	ctl_partitions_free(&ps);
 }
 
+/* Elects, takes the node away and watches for the next one. 3.9 takes it away even when there is none. */
 void ctl_preferred_changed(struct controller *c, struct ctl_event *e)
 {
+	const char *path = znode_path(ZNODE_PREFERRED_ELECTION);
+	struct zk_req req;
+	struct arena arena;
+	struct znode_partitions asked;
+	struct znode_why why;
 	must(e != NULL);
-	if (c->active)
-		take_requests(c, ZNODE_PREFERRED_ELECTION, znode_partitions_decode, elect_preferred);
+	arena_init(&arena, CTL_ARENA_BYTES);
+	for (bool next = c->active; next;) {
+		zk_req_get(&req, path, false);
+		if (zkc_call(c->zkc, &req) == ZK_OK) {
+			if (znode_partitions_decode(&arena, req.data, &asked, &why) == 0)
+				elect_preferred(c, &asked);
+			else
+				log_error(CTL_LOGGER, "%s cannot be read: %s.", path, why.s);
+		}
+		zk_req_fini(&req);
+		ctl_write(c, zk_op_delete(path, ZK_ANY_VERSION), &req);
+		zk_req_fini(&req);
+		zk_req_exists(&req, path, true);
+		next = zkc_call(c->zkc, &req) == ZK_OK && c->active; /* written before the watch was set */
+		zk_req_fini(&req);
+		arena_reset(&arena);
+	}
+	arena_free(&arena);
 }
 
 /* ---- reassignments ---- */
 
-static bool is_as_asked(const struct ctl_partition *p, const struct znode_ints *replicas)
+static bool ids_equal(const struct ctl_ids *a, const struct znode_ints *b)
 {
-	bool same = (unsigned)p->n_replicas == replicas->n;
-	for (unsigned i = 0; same && i < replicas->n; i++)
-		same = p->replicas[i].broker == replicas->v[i];
-	return same;
+	return (unsigned)a->n == b->n && memcmp(a->v, b->v, b->n * sizeof *b->v) == 0;
 }
 
-/* Replicas stay where they are: there is no other broker within reach that could take one. */
-static void refuse_moves(struct controller *c, const struct znode_partitions *asked)
+/* Adds what the row asks for to the moves, unless the partition is on its way there already. False when it
+ * cannot be done. */
+static bool add_move(struct controller *c, const struct znode_partition *row, struct ctl_move *moves, int *n)
 {
-	for (unsigned i = 0; i < asked->n; i++) {
-		const struct znode_partition *named = &asked->v[i];
-		const struct ctl_partition *p = find(c, named);
-		if (!p)
-			log_warn(CTL_LOGGER, "[Controller id=%d] Failed reassignment through zk of %s-%d: "
-				 "The partition does not exist.", c->broker_id, named->topic,
-				 named->partition);
-		else if (!is_as_asked(p, &named->replicas))
-			log_warn(CTL_LOGGER, "[Controller id=%d] Failed reassignment through zk of %s-%d: "
-				 "it names brokers that are not alive, or that this controller does not "
-				 "serve.", c->broker_id, named->topic, named->partition);
+	struct ctl_partition *p = find(c, row);
+	const char *problem = p ? ctl_move_problem(p, row->replicas.v, (int)row->replicas.n)
+				: "The partition does not exist.";
+	if (problem) {
+		log_warn(CTL_LOGGER, "[Controller id=%d] Failed reassignment through zk of %s-%d: %s",
+			 c->broker_id, row->topic, row->partition, problem);
+		return false;
 	}
+	struct ctl_ids now = ctl_move_target(p);
+	if (ctl_partition_is_moving(p) && ids_equal(&now, &row->replicas))
+		return true;
+	moves[*n] = (struct ctl_move){ .p = p, .target = { .n = (int)row->replicas.n } };
+	memcpy(moves[(*n)++].target.v, row->replicas.v, row->replicas.n * sizeof *row->replicas.v);
+	return true;
+}
+
+/* Writes the rows that are left over the version that was read; without any the node goes. */
+static enum zk_err write_asked(struct controller *c, struct arena *arena, const struct znode_partitions *left,
+			       int32_t version)
+{
+	const char *path = znode_path(ZNODE_REASSIGN);
+	struct zk_req req;
+	struct zk_op op = left->n > 0 ? zk_op_set(path, znode_reassign_encode(arena, left), version)
+				      : zk_op_delete(path, version);
+	enum zk_err err = ctl_write(c, op, &req);
+	zk_req_fini(&req);
+	return err;
+}
+
+/* Whether the node is there; watched for its coming, or its end. */
+static bool look_for_asked(struct controller *c)
+{
+	struct zk_req req;
+	zk_req_exists(&req, znode_path(ZNODE_REASSIGN), true);
+	bool there = zkc_call(c->zkc, &req) == ZK_OK;
+	zk_req_fini(&req);
+	return there;
+}
+
+/* Reads the node; false when it is not there. One that cannot be read is taken as empty. */
+static bool read_asked(struct controller *c, struct arena *arena, struct znode_partitions *asked,
+		       int32_t *version)
+{
+	struct zk_req req;
+	struct znode_why why;
+	*asked = (struct znode_partitions){ 0 };
+	if (!look_for_asked(c))
+		return false;
+	zk_req_get(&req, znode_path(ZNODE_REASSIGN), false);
+	bool there = zkc_call(c->zkc, &req) == ZK_OK;
+	*version = req.stat.version;
+	if (there && znode_reassign_decode(arena, req.data, asked, &why) != 0) {
+		log_error(CTL_LOGGER, "%s cannot be read: %s.", znode_path(ZNODE_REASSIGN), why.s);
+		asked->n = 0;
+	}
+	zk_req_fini(&req);
+	return there;
+}
+
+/* Starts what can be done and takes out what cannot. Moves that end at once have taken their rows out
+ * themselves. False: the node has changed in between. */
+static bool take_asked(struct controller *c, struct arena *arena)
+{
+	struct znode_partitions asked, left = { 0 };
+	int32_t version;
+	if (!read_asked(c, arena, &asked, &version))
+		return true;
+	struct ctl_move *moves = arena_array(arena, asked.n, sizeof *moves);
+	left.v = arena_array(arena, asked.n, sizeof *left.v);
+	must(moves && left.v);
+	int n = 0;
+	for (unsigned i = 0; i < asked.n; i++)
+		if (add_move(c, &asked.v[i], moves, &n))
+			left.v[left.n++] = asked.v[i];
+	ctl_move(c, moves, n);
+	return !c->active || (left.n == asked.n && asked.n > 0) ||
+	       write_asked(c, arena, &left, version) != ZK_BADVERSION;
 }
 
 void ctl_reassign_changed(struct controller *c, struct ctl_event *e)
 {
+	struct arena arena;
 	must(e != NULL);
-	if (c->active)
-		take_requests(c, ZNODE_REASSIGN, znode_reassign_decode, refuse_moves);
+	arena_init(&arena, CTL_ARENA_BYTES);
+	while (c->active && !take_asked(c, &arena))
+		arena_reset(&arena);
+	arena_free(&arena);
+}
+
+static const struct ctl_move *move_of(const struct ctl_move *moves, int n, const struct znode_partition *row)
+{
+	for (int low = 0, high = n; low < high;) {
+		int middle = low + (high - low) / 2;
+		const struct ctl_partition *p = moves[middle].p;
+		int order = strcmp(p->topic->name, row->topic);
+		if (order == 0)
+			order = (p->index > row->partition) - (p->index < row->partition);
+		if (order == 0)
+			return &moves[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+void ctl_moves_asked_forget(struct controller *c, const struct ctl_move *moves, int n)
+{
+	struct znode_partitions asked;
+	struct arena arena;
+	int32_t version;
+	enum zk_err err = ZK_OK;
+	arena_init(&arena, CTL_ARENA_BYTES);
+	do {
+		if (!read_asked(c, &arena, &asked, &version))
+			break;
+		struct znode_partitions left = { asked.v, 0 };
+		for (unsigned i = 0; i < asked.n; i++)
+			if (!move_of(moves, n, &asked.v[i]))
+				left.v[left.n++] = asked.v[i];
+		if (left.n < asked.n)
+			err = write_asked(c, &arena, &left, version);
+		arena_reset(&arena);
+	} while (err == ZK_BADVERSION && c->active);
+	arena_free(&arena);
 }

@@ -274,11 +274,28 @@ static bool elect_one(struct controller *c, struct ctl_partition *p, enum elect_
 	}
 }
 
+void ctl_new_epoch(struct controller *c, struct ctl_partition *p)
+{
+	enum zk_err err;
+	do {
+		struct ctl_leadership lead = p->lead;
+		lead.leader_epoch++;
+		lead.controller_epoch = c->epoch;
+		err = ctl_write_leadership(c, p, &lead);
+	} while (err == ZK_BADVERSION && reread(c, p));
+	if (err == ZK_OK)
+		push_partition(c, p, false);
+	else
+		log_error(CTL_STATE_LOGGER, "Partition %s-%d: the new epoch could not be written: %s.",
+			  p->topic->name, p->index, zk_err_text(err));
+}
+
 void ctl_partitions_online(struct controller *c, const struct ctl_partitions *ps,
 			   enum elect_strategy strategy)
 {
 	CHECK_OBJ_NOTNULL(c, CONTROLLER_MAGIC);
 	struct ctl_partitions new = { 0 }, old = { 0 };
+	bool moving = false;
 	for (int i = 0; i < ps->n; i++)
 		if (ps->v[i]->state == PARTITION_NEW)
 			ctl_partitions_add(&new, ps->v[i]);
@@ -286,8 +303,12 @@ void ctl_partitions_online(struct controller *c, const struct ctl_partitions *ps
 			ctl_partitions_add(&old, ps->v[i]);
 	make_first_leaders(c, &new);
 	for (int i = 0; c->active && i < old.n; i++)
-		if (elect_one(c, old.v[i], strategy) && set_state(old.v[i], PARTITION_ONLINE))
+		if (elect_one(c, old.v[i], strategy) && set_state(old.v[i], PARTITION_ONLINE)) {
 			push_partition(c, old.v[i], false);
+			moving |= ctl_partition_is_moving(old.v[i]);
+		}
+	if (moving) /* its target may be in sync by this election */
+		ctl_enqueue(c, ctl_event_new("PartitionReassignmentIsrChange", ctl_moves_arrived));
 	ctl_partitions_free(&new);
 	ctl_partitions_free(&old);
 }

@@ -54,6 +54,10 @@ static void enter(struct controller *c, struct ctl_partition *p, struct ctl_repl
 	enum ctl_replica_state from = r->state;
 	r->state = to;
 	switch (to) {
+	case REPLICA_NEW:
+		if (p->has_leadership)
+			push_leader_and_isr(c, r->broker, p, true);
+		break;
 	case REPLICA_ONLINE:
 		r->failed_dir = false;
 		if (from != REPLICA_NEW && p->has_leadership)
@@ -69,6 +73,14 @@ static void enter(struct controller *c, struct ctl_partition *p, struct ctl_repl
 	default:
 		break; /* only remembered */
 	}
+}
+
+void ctl_replica_drop(struct controller *c, struct ctl_partition *p, int32_t broker)
+{
+	CHECK_OBJ_NOTNULL(c, CONTROLLER_MAGIC);
+	must(!ctl_replica(p, broker));
+	push_stop_replica(c, broker, p, true);
+	leave_isr(c, p, broker);
 }
 
 void ctl_replicas_to(struct controller *c, const struct ctl_partitions *ps, int32_t broker,

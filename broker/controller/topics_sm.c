@@ -14,8 +14,36 @@
 
 /* ---- reading ---- */
 
+static bool has(const struct znode_ints *ids, int32_t id)
+{
+	for (unsigned i = 0; i < ids->n; i++)
+		if (ids->v[i] == id)
+			return true;
+	return false;
+}
+
+static struct ctl_partition *add_partition(struct controller *c, struct ctl_topic *t,
+					   const struct znode_replicas *r)
+{
+	struct ctl_partition *p = ctl_partition_add(t, r->partition, &r->replicas);
+	struct ctl_replica v[CTL_REPLICAS_MAX] = { 0 };
+	int stay = 0;
+	for (int i = 0; i < p->n_replicas; i++) {
+		v[i] = (struct ctl_replica){ .broker = r->replicas.v[i],
+					     .adding = has(&r->adding, r->replicas.v[i]),
+					     .removing = has(&r->removing, r->replicas.v[i]) };
+		stay += !v[i].removing;
+	}
+	if (stay > 0)
+		ctl_partition_place(&c->ctx, p, v, p->n_replicas);
+	else if (p->n_replicas > 0)
+		log_error(CTL_LOGGER, "All replicas of %s-%d are to be removed, says its znode: none is.",
+			  t->name, p->index);
+	return p;
+}
+
 /* Adds what `json` has and `t` has not to `added`; false when the content cannot be used. */
-static bool take_assignment(struct ctl_topic *t, struct arena *arena, struct slice json,
+static bool take_assignment(struct controller *c, struct ctl_topic *t, struct arena *arena, struct slice json,
 			    struct ctl_partitions *added)
 {
 	struct znode_topic z;
@@ -37,7 +65,7 @@ static bool take_assignment(struct ctl_topic *t, struct arena *arena, struct sli
 			continue;
 		}
 		if (!ctl_partition(t, r->partition))
-			ctl_partitions_add(added, ctl_partition_add(t, r->partition, &r->replicas));
+			ctl_partitions_add(added, add_partition(c, t, r));
 	}
 	return true;
 }
@@ -176,7 +204,7 @@ static void add_topics(struct controller *c, char **names, size_t n, struct ctl_
 			continue; /* gone again, or the session is: its end is another event */
 		struct ctl_topic *t = ctl_topic_add(&c->ctx, names[i]);
 		watch_topic(c, t);
-		if (take_assignment(t, &arena, reqs[i].data, added))
+		if (take_assignment(c, t, &arena, reqs[i].data, added))
 			give_id(c, t, reqs[i].data, reqs[i].stat.version);
 		arena_reset(&arena);
 	}
@@ -285,7 +313,8 @@ void ctl_topic_changed(struct controller *c, struct ctl_event *e)
 	zk_req_get(&req, path.s, true);
 	arena_init(&arena, CTL_ARENA_BYTES);
 	/* A topic on its way out grows no more. */
-	if (zkc_call(c->zkc, &req) == ZK_OK && !t->deleting && take_assignment(t, &arena, req.data, &added)) {
+	if (zkc_call(c->zkc, &req) == ZK_OK && !t->deleting &&
+	    take_assignment(c, t, &arena, req.data, &added)) {
 		give_id(c, t, req.data, req.stat.version);
 		bring_up(c, &added);
 	}
@@ -374,6 +403,8 @@ static void begin_deletion(struct controller *c, struct ctl_topic *t)
 
 static void resume_deletion(struct controller *c, struct ctl_topic *t)
 {
+	if (t->n_moving > 0) /* replicas come and go yet */
+		return;
 	if (all_deleted(t))
 		finish_deletion(c, t);
 	else if (!t->deletion_begun)

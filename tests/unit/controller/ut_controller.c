@@ -1,5 +1,6 @@
 /* ut_controller.c - the controller over the simulated ZooKeeper: topics that come and go, sessions that
  * expire, epochs that others move, disks that fail, brokers out of reach; in many worlds. */
+#include "broker/controller/context.h"
 #include "broker/controller/controller.h"
 
 #include "tests/sim/zk_sim.h"
@@ -367,9 +368,97 @@ static void a_broker_is_out_of_reach(void)
 	run_in_worlds(keeps_off);
 }
 
+/* The replicas of a topic's partition 0, as its znode has them; how many come and go. */
+static struct ctl_ids replicas_of(const char *topic, unsigned *underway)
+{
+	struct slice data;
+	struct zk_stat stat;
+	struct arena arena;
+	struct znode_topic z;
+	struct znode_why why;
+	struct ctl_ids ids = { 0 };
+	struct znode_path path = znode_topic_path(topic);
+	arena_init(&arena, ARENA_BYTES);
+	CU_ASSERT_FATAL(zk_sim_read(path.s, &data, &stat) && znode_topic_decode(&arena, data, &z, &why) == 0);
+	*underway = z.partitions[0].adding.n + z.partitions[0].removing.n;
+	for (unsigned i = 0; i < z.partitions[0].replicas.n; i++)
+		ids.v[ids.n++] = z.partitions[0].replicas.v[i];
+	arena_free(&arena);
+	return ids;
+}
+
+static bool t_stays_on_broker_1(void)
+{
+	unsigned underway;
+	struct ctl_ids ids = replicas_of("t", &underway);
+	return ids.n == 1 && ids.v[0] == BROKER && underway == 0;
+}
+
+static bool t_waits_for_broker_9(void)
+{
+	unsigned underway;
+	struct ctl_ids ids = replicas_of("t", &underway);
+	return ids.n == 2 && ids.v[0] == 9 && underway > 0;
+}
+
+static bool nothing_is_asked_for(void)
+{
+	return !exists("/admin/reassign_partitions");
+}
+
+/* Asks until an active controller has answered. */
+static enum kerr move_t(const int32_t *target, int32_t n)
+{
+	struct arena arena;
+	struct controller_asked one;
+	enum kerr error;
+	arena_init(&arena, ARENA_BYTES);
+	do {
+		one = (struct controller_asked){ .topic = slice_str("t"), .target = target, .n_target = n };
+		fiber_sleep(w.control, LOOK_MS);
+		error = controller_reassign(w.controller, &one, 1, &arena);
+	} while (error == KERR_NOT_CONTROLLER || one.error == KERR_UNKNOWN_SERVER_ERROR);
+	arena_free(&arena);
+	return error ? error : one.error;
+}
+
+/* Sessions end while replicas move: what was begun goes on with the next one. */
+static void moves(void)
+{
+	static const int32_t here[] = { BROKER }, away[] = { 9 };
+	create("/brokers/topics/t", "{\"version\":1,\"partitions\":{\"0\":[9,1]}}");
+	wait_until(t_is_led);
+	for (int round = 0; round < 5; round++) {
+		create("/admin/reassign_partitions", "{\"version\":1,\"partitions\":["
+		       "{\"topic\":\"t\",\"partition\":0,\"replicas\":[9]},"
+		       "{\"topic\":\"t\",\"partition\":1,\"replicas\":[1]}]}");
+		fiber_sleep(w.control, (int64_t)sim_dice(100));
+		zk_sim_expire(w.host);
+		wait_until(t_waits_for_broker_9);
+		CU_ASSERT_EQUAL(state_of("t").leader, BROKER);
+		/* What was there before may stay away; what does not live is no place to go to. */
+		CU_ASSERT_EQUAL(move_t(away, 1), round == 0 ? KERR_NONE : KERR_INVALID_REPLICA_ASSIGNMENT);
+		CU_ASSERT_EQUAL(move_t(here, 1), KERR_NONE);
+		fiber_sleep(w.control, (int64_t)sim_dice(20));
+		zk_sim_expire(w.host);
+		fiber_sleep(w.control, 10 * 1000);
+		wait_until(t_stays_on_broker_1);
+		wait_until(nothing_is_asked_for);
+		wait_until(t_is_led);
+		CU_ASSERT_EQUAL(move_t(NULL, -1), KERR_NO_REASSIGNMENT_IN_PROGRESS);
+		CU_ASSERT_EQUAL(move_t(away, 1), KERR_INVALID_REPLICA_ASSIGNMENT);
+	}
+}
+
+static void replicas_move(void)
+{
+	run_in_worlds(moves);
+}
+
 static const struct ut_case cases[] = {
 	UT(a_topic_comes_and_goes), UT(sessions_expire), UT(the_controller_is_deleted),
 	UT(an_epoch_is_moved),	    UT(a_disk_fails),	 UT(a_broker_is_out_of_reach),
+	UT(replicas_move),
 };
 
 int main(void)

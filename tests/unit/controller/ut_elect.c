@@ -13,6 +13,7 @@ static void world_init(struct world *w, unsigned live, struct ctl_ids isr, int32
 {
 	static int32_t replicas[] = { 1, 2, 3 };
 	*w = (struct world){ 0 };
+	ctl_context_init(&w->ctx);
 	for (int32_t id = 1; id <= 4; id++) {
 		struct arena arena;
 		struct znode_broker info = { 0 };
@@ -84,9 +85,35 @@ static void preferred_needs_to_be_in_sync(void)
 	ctl_context_clear(&w.ctx);
 }
 
+static void after_a_move_one_leads_that_stays(void)
+{
+	struct world w;
+	world_init(&w, all, (struct ctl_ids){ 3, { 1, 2, 3 } }, 1);
+	w.p->replicas[0].removing = true;
+	w.p->replicas[1].failed_dir = true;
+	struct election e = elect(&w.ctx, w.p, ELECT_MOVED, false);
+	CU_ASSERT_EQUAL(e.leader, 3);
+	CU_ASSERT_EQUAL(e.isr.n, 3);
+	w.p->lead.isr = (struct ctl_ids){ 2, { 1, 2 } };
+	CU_ASSERT_FALSE(elect(&w.ctx, w.p, ELECT_MOVED, false).found);
+	ctl_context_clear(&w.ctx);
+}
+
+static void an_admin_may_allow_an_unclean_leader(void)
+{
+	struct world w;
+	world_init(&w, 1u << 3, (struct ctl_ids){ 1, { 1 } }, -1);
+	CU_ASSERT_FALSE(elect(&w.ctx, w.p, ELECT_OFFLINE, false).found);
+	struct election e = elect(&w.ctx, w.p, ELECT_UNCLEAN, false);
+	CU_ASSERT_TRUE(e.found && e.unclean);
+	CU_ASSERT_EQUAL(e.leader, 3);
+	ctl_context_clear(&w.ctx);
+}
+
 static const struct ut_case cases[] = {
 	UT(the_first_live_replica_leads_first), UT(offline_takes_the_first_in_sync_that_lives),
 	UT(unclean_only_where_allowed), UT(preferred_needs_to_be_in_sync),
+	UT(after_a_move_one_leads_that_stays), UT(an_admin_may_allow_an_unclean_leader),
 };
 
 int main(void)
