@@ -17,6 +17,7 @@
 
 #include "broker/base/hash.h"
 #include "broker/base/kerr.h"
+#include "broker/base/log.h"
 #include "broker/base/slice.h"
 #include "broker/config/config.h"
 #include "broker/reactor/call.h"
@@ -33,6 +34,15 @@ enum { COORDINATOR_GROUPS_MAX = 1000 * 1000 }; /* on one core */
 
 #define GROUP_LOGGER "kafka.coordinator.group.GroupCoordinator"
 #define GROUP_METADATA_LOGGER "kafka.coordinator.group.GroupMetadataManager"
+
+/* Lines of the log as Kafka has them. */
+#define coordinator_log(level, co, format, ...) \
+	log_write((level), GROUP_LOGGER, "[GroupCoordinator %d]: " format, (co)->broker_id, __VA_ARGS__)
+#define coordinator_info(co, ...) coordinator_log(LOG_INFO, (co), __VA_ARGS__)
+#define group_debug(g, ...) coordinator_log(LOG_DEBUG, (g)->home->home, __VA_ARGS__)
+#define group_info(g, ...) coordinator_log(LOG_INFO, (g)->home->home, __VA_ARGS__)
+#define group_warn(g, ...) coordinator_log(LOG_WARN, (g)->home->home, __VA_ARGS__)
+#define group_error(g, ...) coordinator_log(LOG_ERROR, (g)->home->home, __VA_ARGS__)
 
 enum coordinated_state { COORDINATED_NONE, COORDINATED_LOADING, COORDINATED_ACTIVE };
 
@@ -53,6 +63,7 @@ struct coordinator {
 	struct reactor *home;
 	struct replicas *replicas;
 	const struct config *config;
+	const struct coordinator_loader *loader;
 	int32_t broker_id;
 	struct codecs *codecs;
 	struct hash_seed seed;
@@ -64,8 +75,16 @@ struct coordinator {
 	struct call *stopping; /* waits for them */
 };
 
+/* load.h; another one in tests of what is not about loading. */
+struct coordinator_loader {
+	struct load *(*start)(struct coordinated *at);
+	/* The partition was lost: the load ends as soon as it can, and touches no group. */
+	void (*cancel)(struct load *load);
+};
+
 struct coordinator *coordinator_new(struct reactor *home, struct replicas *replicas,
-				    const struct config *config, int32_t broker_id);
+				    const struct config *config, int32_t broker_id,
+				    const struct coordinator_loader *loader);
 /* After coordinator_stop(), when the core's partitions are gone. */
 void coordinator_free(struct coordinator *co);
 /* For call_run(), `arg` the coordinator: the broker goes down. Who waits is told NOT_COORDINATOR, who comes

@@ -68,7 +68,7 @@ struct member {
 	struct slice client_id, client_host;
 	int32_t rebalance_timeout_ms, session_timeout_ms;
 	struct group_protocols *protocols;
-	struct slice assignment;    /* its own; empty before there is one */
+	struct slice assignment;    /* its own; null before there is one */
 	bool is_new;                /* has not been in a generation yet */
 	bool owes_sync;             /* has got this generation and not asked for its assignment */
 	struct join *join;          /* parked, or NULL */
@@ -92,6 +92,7 @@ struct group {
 	struct member *static_members;
 	struct group_pending *pending;
 	struct group_tally *tallies; /* protocols, and how many members know each */
+	uint64_t walks;
 	int n_joining;              /* members whose join is parked */
 	int n_owing_sync;
 	/* The wait of the present state: for joins while PREPARING, for syncs in COMPLETING and STABLE. */
@@ -141,8 +142,15 @@ void group_remove(struct member *m, enum kerr why);
 /* Changes what it supports and its time-outs. False without memory: nothing has changed. */
 bool group_update(struct member *m, const struct group_protocol *protocols, int32_t n,
 		  int32_t rebalance_timeout_ms, int32_t session_timeout_ms);
+/* Changes what it supports; returns what it did before, to be freed, or NULL without memory. */
+struct group_protocols *group_exchange(struct member *m, const struct group_protocol *protocols, int32_t n);
+/* Takes over what group_exchange() returned. */
+void group_restore(struct member *m, struct group_protocols *protocols);
 void group_rename(struct member *m, struct slice id);
-bool member_set_assignment(struct member *m, struct slice assignment); /* false: no memory */
+/* All members and all that are pending. */
+void group_remove_all(struct group *g, enum kerr why);
+/* False without memory, which an empty one needs none of. */
+bool member_set_assignment(struct member *m, struct slice assignment);
 bool member_matches(const struct member *m, const struct group_protocol *protocols, int32_t n);
 /* What it says to the leader under this protocol. */
 struct slice member_metadata(const struct member *m, struct slice protocol);
@@ -174,8 +182,9 @@ int group_pending_count(const struct group *g);
 bool group_supports(const struct group *g, struct slice protocol_type, const struct group_protocol *protocols,
 		    int32_t n);
 /* The vote: each member for the first of its protocols that all know; the most votes win. */
-struct slice group_vote(const struct group *g);
+struct slice group_vote(struct group *g);
 void group_set_protocol_name(struct group *g, struct slice name); /* null: none */
+void group_set_protocol_type(struct group *g, struct slice type);
 bool group_is_consumer(const struct group *g);                    /* by its protocol type */
 /* Reads the members' subscriptions anew; after the protocol was chosen, or the group loaded. */
 void group_read_topics(struct group *g);

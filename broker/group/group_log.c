@@ -2,6 +2,8 @@
 #include "broker/group/group_log.h"
 
 #include "broker/base/must.h"
+#include "broker/group/coordinator.h"
+#include "broker/group/group.h"
 
 enum {
 	OFFSET_KEY_VERSION = 1,
@@ -87,6 +89,26 @@ bool group_log_add_group_value(struct batch_builder *b, enum ibp ibp, struct sli
 	kenc_i16(&e, (int16_t)version);
 	group_metadata_value_encode(&e, version, value);
 	return add_record(b, &e, key_bytes, true, now_ms);
+}
+
+bool group_log_add_group(struct batch_builder *b, const struct group *g, int64_t now_ms)
+{
+	struct group_metadata_value value = {
+		.protocol_type = g->protocol_type,
+		.generation = g->generation,
+		.protocol = g->protocol_name,
+		.leader = g->leader ? g->leader->id : SLICE_NULL,
+		.current_state_timestamp = g->state_since_ms,
+	};
+	struct member *m, *next;
+	value.members = mem_alloc((size_t)max_of(group_size(g), 1) * sizeof *value.members);
+	HASH_ITER(hh, g->members, m, next)
+		value.members[value.n_members++] = (struct group_metadata_value_member){
+			m->id, m->instance_id, m->client_id, m->client_host, m->rebalance_timeout_ms,
+			m->session_timeout_ms, member_metadata(m, g->protocol_name), m->assignment };
+	bool added = group_log_add_group_value(b, g->home->home->config->ibp, g->id, &value, now_ms);
+	free(value.members);
+	return added;
 }
 
 bool group_log_add_group_tombstone(struct batch_builder *b, struct slice group_id, int64_t now_ms)

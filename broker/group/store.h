@@ -35,6 +35,19 @@ void store_append(struct coordinated *at, struct store *s, struct buf *batch);
 /* As store_append(), waiting for nothing but the write: tombstones. */
 void store_append_unconfirmed(struct coordinated *at, struct store *s, struct buf *batch);
 
+/* A group's record on its way. */
+struct group_store {
+	struct store store;
+	struct group *group;    /* held until done() has returned; it may be DEAD by then */
+	int32_t generation;     /* that was stored */
+	void *arg;              /* of who asked, freed by done() */
+	void (*done)(struct group_store *s, enum kerr error); /* as clients are told */
+};
+
+struct group_store *group_store_new(void (*done)(struct group_store *s, enum kerr error));
+/* Stores the group as it is now, and takes over `s`. */
+void store_group(struct group *g, struct group_store *s);
+
 /* What a failed append of a group's record, or of commits, means to clients. */
 enum kerr store_group_error(enum kerr error);
 enum kerr store_offsets_error(enum kerr error);

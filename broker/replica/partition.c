@@ -19,6 +19,8 @@ struct replicas {
 	struct log_owner *log_owner;
 	struct partition *table;
 	int n;
+	void (*changed)(void *arg, struct partition *p);
+	void *changed_arg;
 };
 
 /* ---- the table ---- */
@@ -155,6 +157,20 @@ int replicas_count(const struct replicas *r)
 	return r->n;
 }
 
+void replicas_listen(struct replicas *r, void (*changed)(void *arg, struct partition *p), void *arg)
+{
+	CHECK_OBJ_NOTNULL(r, REPLICAS_MAGIC);
+	must(!r->changed);
+	r->changed = changed;
+	r->changed_arg = arg;
+}
+
+static void tell_change(struct partition *p)
+{
+	if (p->home->changed)
+		p->home->changed(p->home->changed_arg, p);
+}
+
 /* ---- high watermark ---- */
 
 bool partition_is_leader(const struct partition *p)
@@ -272,8 +288,10 @@ enum kerr partition_set_role(struct partition *p, const struct partition_role *r
 	p->has_role = true;
 	if (partition_is_leader(p)) {
 		become_leader(p);
+		tell_change(p);
 		return KERR_NONE;
 	}
+	tell_change(p);
 	finish_acks(p, INT64_MAX, KERR_NOT_LEADER_OR_FOLLOWER);
 	wake(&p->readers);
 	wake(&p->deleters);
@@ -285,6 +303,7 @@ void partition_drop_role(struct partition *p)
 	CHECK_OBJ_NOTNULL(p, PARTITION_MAGIC);
 	reactor_must_be_here(p->home->home);
 	p->has_role = false;
+	tell_change(p);
 	finish_acks(p, INT64_MAX, KERR_NOT_LEADER_OR_FOLLOWER);
 	wake(&p->readers);
 	wake(&p->deleters);
@@ -295,6 +314,7 @@ void partition_fail(struct partition *p, int error)
 	CHECK_OBJ_NOTNULL(p, PARTITION_MAGIC);
 	reactor_must_be_here(p->home->home);
 	log_give_up(p->log, error);
+	tell_change(p);
 	finish_acks(p, INT64_MAX, KERR_KAFKA_STORAGE_ERROR);
 	wake(&p->readers);
 	wake(&p->deleters);

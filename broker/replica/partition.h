@@ -79,6 +79,10 @@ int replicas_count(const struct replicas *r);
 
 /* ---- roles ---- */
 
+/* Whenever a partition of this core gets a role, loses it or fails, `changed` is told, before who waits is:
+ * what is built upon partitions (coordinators) comes and goes with them. One listener; main's. */
+void replicas_listen(struct replicas *r, void (*changed)(void *arg, struct partition *p), void *arg);
+
 /* STALE_CONTROLLER_EPOCH for a leader epoch that is not newer (contract: coordination, section 4),
  * UNKNOWN_TOPIC_OR_PARTITION when this broker is not among the replicas, INCONSISTENT_TOPIC_ID. */
 enum kerr partition_set_role(struct partition *p, const struct partition_role *role,
