@@ -1,6 +1,8 @@
 /* out.c - see out.h. Part of the seam: the C library's streams keep what is to be written. */
 #include "tools/out.h"
 
+#include "broker/base/slice.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
@@ -28,6 +30,17 @@ void complain(const char *format, ...)
 	va_start(ap, format);
 	to(stderr, format, ap);
 	va_end(ap);
+}
+
+void say_bytes(struct slice bytes)
+{
+	fwrite(bytes.p, 1, bytes.n, stdout);
+}
+
+void complain_bytes(struct slice bytes)
+{
+	fflush(stdout);
+	fwrite(bytes.p, 1, bytes.n, stderr);
 }
 
 bool out_is_terminal(void)

@@ -8,9 +8,14 @@
 
 struct json_t;
 
+struct slice;
+
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* To standard error, behind what was said so far. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Any bytes, zeros too. */
+void say_bytes(struct slice bytes);
+void complain_bytes(struct slice bytes);
 /* A line that the next one writes over, on standard error, when both outputs are terminals; NULL ends it. */
 void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool out_is_terminal(void);

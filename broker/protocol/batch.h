@@ -251,6 +251,7 @@ struct record {
 	int32_t offset_delta;
 	struct slice key, value; /* p == NULL: null */
 	struct slice headers;    /* for record_header_next() */
+	struct slice message;    /* of magic 0 and 1: the message whole */
 	uint32_t header_count;
 	uint8_t magic;
 };

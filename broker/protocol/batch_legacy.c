@@ -34,7 +34,8 @@ static bool get_message(const uint8_t *p, const uint8_t *end, const struct batch
 
 	if (magic > 1 || rest > end)
 		return false;
-	*out = (struct record){ .timestamp = -1, .sequence = -1, .magic = magic };
+	*out = (struct record){ .timestamp = -1, .sequence = -1, .magic = magic,
+		.message = { p, (uint32_t)(end - p) } };
 	out->offset = (int64_t)get_be64(p);
 	if (magic == 1)
 		out->timestamp = batch_is_log_append_time(wrapper) ? batch_max_timestamp(wrapper) :

@@ -1,6 +1,8 @@
 /* kdump.c - messages as JSON text; see kmsg.h. */
 #include "broker/protocol/kmsg.h"
 
+#include "broker/base/utf8.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -48,6 +50,12 @@ static void put_name(struct kdump *k, const char *name)
 		put_text(k, name);
 		put(k, "\":", 2);
 	}
+}
+
+void kdump_name(struct kdump *k, const char *name)
+{
+	put_name(k, name);
+	k->comma = false;
 }
 
 void kdump_begin(struct kdump *k, const char *name)
@@ -123,32 +131,18 @@ void kdump_uuid(struct kdump *k, const char *name, struct uuid x)
 	put(k, "\"", 1);
 }
 
-/* Bytes of the UTF-8 character at `s`, or 0 where there is none. */
-static unsigned utf8_width(const uint8_t *s, size_t n)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	static const uint8_t widths[] = { 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 3, 4 };
-	unsigned width = s[0] < 0xf8 ? widths[s[0] >> 4] : 0;
-	if (width == 0 || width > n)
-		return 0;
-	uint32_t c = width == 1 ? s[0] : s[0] & (0xffu >> (width + 1));
-	for (unsigned i = 1; i < width; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	return c >= least[width] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff) ? width : 0;
-}
-
+/* Jackson's escapes (com.fasterxml.jackson.core.io.CharTypes). */
 static void put_character(struct kdump *k, const uint8_t *s, unsigned width)
 {
+	static const char short_escapes[] = "\bb\tt\nn\ff\rr\"\"\\\\";
 	char escape[8];
+	const char *known = width == 1 && *s ? strchr(short_escapes, *s) : NULL;
 	if (width == 0)
-		put_text(k, "\xef\xbf\xbd"); /* U+FFFD, as Java reads such bytes */
-	else if (*s == '"' || *s == '\\')
-		put(k, escape, (size_t)snprintf(escape, sizeof escape, "\\%c", *s));
+		put_text(k, UTF8_REPLACEMENT);
+	else if (known && (*s < 0x20 || *s == '"' || *s == '\\'))
+		put(k, escape, (size_t)snprintf(escape, sizeof escape, "\\%c", known[1]));
 	else if (*s < 0x20)
-		put(k, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", *s));
+		put(k, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04X", *s));
 	else
 		put(k, s, width);
 }
@@ -188,6 +182,8 @@ static void put_base64(struct kdump *k, struct slice x)
 
 void kdump_bytes(struct kdump *k, const char *name, struct slice x)
 {
+	if (k->explain && k->explain(k, name, x))
+		return;
 	put_name(k, name);
 	put(k, "\"", 1);
 	put_base64(k, x);

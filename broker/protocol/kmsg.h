@@ -300,11 +300,15 @@ struct kdump {
 	bool whole_records;
 	bool secrets;
 	bool comma; /* the next key or element follows another */
+	/* NULL, or what may show bytes as what it knows them to be; false leaves them to base64. */
+	bool (*explain)(struct kdump *k, const char *name, struct slice bytes);
 };
 
 void kdump_init(struct kdump *k, size_t max);
 void kdump_free(struct kdump *k);
 
+/* The name of a value that follows without one. */
+void kdump_name(struct kdump *k, const char *name);
 /* A NULL name: an element of an array. */
 void kdump_begin(struct kdump *k, const char *name);
 void kdump_end(struct kdump *k);

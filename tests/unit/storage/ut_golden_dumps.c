@@ -3,6 +3,7 @@
 #include "tests/unit/storage/storage_test.h"
 
 #include "broker/base/log.h"
+#include "tools/dump_text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -11,75 +12,40 @@ enum { INFLATED_MAX = 1 << 20 };
 
 /* ---- what we read, in the words of the dump ---- */
 
-static const char *timestamp_name(int magic, bool log_append_time)
+/* Without " <word> <number>", which we cannot know of a log. */
+static void drop_field(char *line, const char *word)
 {
-	return magic == 0 ? "NoTimestampType" : log_append_time ? "LogAppendTime" : "CreateTime";
-}
-
-static const char *truth(bool is)
-{
-	return is ? "true" : "false";
+	char *at = strstr(line, word);
+	if (!at)
+		return;
+	char *rest = at + strlen(word);
+	rest += strcspn(rest, " \n");
+	memmove(at, rest, strlen(rest) + 1);
 }
 
 static void print_batch(FILE *out, const struct batch *b)
 {
-	if (batch_is_legacy(b)) {
-		fprintf(out, "offset: %" PRId64, batch_base_offset(b));
-	} else {
-		fprintf(out, "baseOffset: %" PRId64 " lastOffset: %" PRId64 " count: %d baseSequence: %d"
-			" lastSequence: %d producerId: %" PRId64 " producerEpoch: %d partitionLeaderEpoch: %d"
-			" isTransactional: %s isControl: %s deleteHorizonMs: OptionalLong",
-			batch_base_offset(b), batch_last_offset(b), batch_count(b), batch_base_sequence(b),
-			batch_last_sequence(b), batch_producer_id(b), batch_producer_epoch(b),
-			batch_leader_epoch(b), truth(batch_is_transactional(b)), truth(batch_is_control(b)));
-		if (batch_has_delete_horizon(b))
-			fprintf(out, "[%" PRId64 "]", batch_base_timestamp(b));
-		else
-			fprintf(out, ".empty");
-	}
-	fprintf(out, " %s: %" PRId64 " size: %u magic: %d compresscodec: %s crc: %u isvalid: %s\n",
-		timestamp_name(batch_magic(b), batch_is_log_append_time(b)), batch_max_timestamp(b), b->n,
-		batch_magic(b), codec_name(batch_codec(b)), batch_stored_crc(b), truth(batch_crc_is_good(b)));
-}
-
-static int64_t length(struct slice s)
-{
-	return s.p ? (int64_t)s.n : -1;
-}
-
-static void print_headers(FILE *out, struct record *r)
-{
-	struct record_header h;
-	const char *comma = "";
-	fprintf(out, " sequence: %d headerKeys: [", r->sequence);
-	while (record_header_next(r, &h)) {
-		fprintf(out, "%s%.*s", comma, SLICE_ARGS(h.key));
-		comma = ",";
-	}
-	fprintf(out, "]");
+	struct text line = { 0 };
+	dump_batch_text(&line, b, 0);
+	drop_field(line.s, " position: ");
+	fputs(line.s, out);
+	text_free(&line);
 }
 
 /* `opaque`: the dump shows what it understood of key and value, not their bytes. */
 static void print_record(FILE *out, const struct batch *b, struct record *r, bool opaque)
 {
-	enum control_type type;
-	int32_t epoch;
-	fprintf(out, "| offset: %" PRId64 " %s: %" PRId64 " keySize: %" PRId64 " valueSize: %" PRId64,
-		r->offset, timestamp_name(r->magic, batch_is_log_append_time(b)), r->timestamp,
-		length(r->key), length(r->value));
-	if (r->magic == 2)
-		print_headers(out, r);
-	if (batch_is_control(b)) {
-		CU_ASSERT(record_end_marker(r, &type, &epoch));
-		fprintf(out, " endTxnMarker: %s coordinatorEpoch: %d",
-			type == CONTROL_COMMIT ? "COMMIT" : "ABORT", epoch);
-	} else if (!opaque) {
+	struct text line = { 0 };
+	CU_ASSERT(dump_record_text(&line, b, r));
+	fputs(line.s, out);
+	if (!opaque && !batch_is_control(b)) {
 		if (r->key.p)
 			fprintf(out, " key: %.*s", SLICE_ARGS(r->key));
 		if (r->value.p)
 			fprintf(out, " payload: %.*s", SLICE_ARGS(r->value));
 	}
 	fprintf(out, "\n");
+	text_free(&line);
 }
 
 static void print_batches(FILE *out, struct slice bytes, struct codecs *codecs, bool opaque, int64_t *next)
@@ -130,17 +96,6 @@ static char *read_back(struct st_log *s, const char *partition)
 
 /* ---- what the dump says ---- */
 
-/* Without " <word> <number>", which we do not print. */
-static void drop_field(char *line, const char *word)
-{
-	char *at = strstr(line, word);
-	if (!at)
-		return;
-	char *rest = at + strlen(word);
-	rest += strcspn(rest, " \n");
-	memmove(at, rest, strlen(rest) + 1);
-}
-
 static void drop_tail(char *line, const char *from)
 {
 	char *at = strstr(line, from);
@@ -148,17 +103,13 @@ static void drop_tail(char *line, const char *from)
 		strcpy(at, "\n");
 }
 
-/* Where in the file a batch lies, and the checksums of messages within messages: nobody reads these from a
- * log. */
+/* Without where in the file a batch lies. */
 static void put_line(FILE *out, char *line, bool opaque)
 {
-	if (line[0] == '|') {
-		drop_field(line, " isValid: true crc: ");
-		if (opaque)
-			drop_tail(line, " key: ");
-	} else {
+	if (line[0] != '|')
 		drop_field(line, " position: ");
-	}
+	else if (opaque)
+		drop_tail(line, " key: ");
 	fputs(line, out);
 }
 
