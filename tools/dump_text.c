@@ -90,7 +90,8 @@ static bool control(struct text *out, const struct record *r)
 static void legacy_checksum(struct text *out, const struct record *r)
 {
 	struct batch message = { r->message.p, r->message.n };
-	text_add(out, " isValid: %s crc: %u}", truth(batch_crc_is_good(&message)), batch_stored_crc(&message));
+	text_add(out, " isValid: %s crc: %u}", truth(batch_crc_is_good(&message)),
+		batch_stored_crc(&message));
 }
 
 bool dump_record_text(struct text *out, const struct batch *b, struct record *r)
