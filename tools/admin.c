@@ -349,3 +349,8 @@ bool admin_again(struct admin *a, int code)
 		return false;
 	return admin_look(a) == 0;
 }
+
+bool admin_moved(struct admin *a, int code)
+{
+	return code == KERR_NOT_CONTROLLER && admin_again(a, code);
+}

@@ -50,6 +50,9 @@ int admin_version(struct admin *a, int32_t node, int key);
 /* Whether an answer with this error is to be asked for again: it passes, and time is left. Waits a while
  * first and looks at the cluster anew. */
 bool admin_again(struct admin *a, int code);
+/* The same for work that must not be done twice: only when it was not begun, as the controller is elsewhere.
+ */
+bool admin_moved(struct admin *a, int code);
 
 /* Who is there, asked for anew: the brokers in the order of the answer. */
 int admin_look(struct admin *a);

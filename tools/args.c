@@ -153,6 +153,14 @@ const char *args_nth(const struct args *a, unsigned opt, unsigned n)
 	return g ? g->value : NULL;
 }
 
+unsigned args_count_of(const struct args *a, unsigned opt)
+{
+	unsigned n = 0;
+	while (nth(a, opt, n))
+		n++;
+	return n;
+}
+
 static bool number(const char *s, enum opt_kind kind, int64_t *value)
 {
 	char *end;

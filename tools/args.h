@@ -60,6 +60,8 @@ bool args_has(const struct args *a, unsigned opt);
 const char *args_text(const struct args *a, unsigned opt);
 /* The n-th value of one that may be given many times; NULL past the last. */
 const char *args_nth(const struct args *a, unsigned opt, unsigned n);
+/* How often it is given. */
+unsigned args_count_of(const struct args *a, unsigned opt);
 /* Call args_check_values() first. */
 int64_t args_int(const struct args *a, unsigned opt);
 

@@ -77,6 +77,8 @@ int tool_fail(struct tool *t, const char *class, const char *format, ...)
 int tool_fail_code(struct tool *t, int code, struct slice words);
 /* Says on standard error what failed; 1. */
 int tool_complain(struct tool *t);
+/* The same for a command that has said the words already, as an error of its log; 1. */
+int tool_trace(struct tool *t);
 /* A broker's error as a failure, which is not set. */
 struct failure failure_of_code(struct tool *t, int code, struct slice words);
 /* A whole file: 0 and text in the tool's arena with a zero behind it, or -1 and the failure is set. */

@@ -136,7 +136,13 @@ int tool_fail_code(struct tool *t, int code, struct slice words)
 int tool_complain(struct tool *t)
 {
 	must(t->failure.words != NULL);
-	complain("%s\n[%s] %s\n", t->failure.words, t->name, t->failure.class);
+	complain("%s\n", t->failure.words);
+	return tool_trace(t);
+}
+
+int tool_trace(struct tool *t)
+{
+	complain("ERROR %s: %s (%s)\n", t->failure.class, t->failure.words, t->name);
 	return 1;
 }
 

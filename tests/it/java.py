@@ -50,8 +50,8 @@ class Server:
             answer = self.process.stdout.readline()
             if not answer:
                 raise Failed(f"{name} {' '.join(map(str, words))}: no end within {timeout} s")
-            status, length = map(int, answer.split())
-            return status, self.process.stdout.read(length).decode()
+            status, length, out = map(int, answer.split())
+            return status, self.process.stdout.read(length).decode(), self.process.stdout.read(out).decode()
         finally:
             watch.cancel()
 
@@ -59,11 +59,15 @@ class Server:
 SERVERS = {}
 
 
+def outcome(name, *words, version=KAFKA, stdin=None, timeout=60):
+    """Runs one and gives back its status, what it printed, and what of it went to standard output."""
+    return SERVERS.setdefault(version, Server(version)).run(name, words, stdin, timeout)
+
+
 def tool(name, *words, version=KAFKA, stdin=None, timeout=60, status=0):
     """Runs one of Kafka's commands (or a class of tests/peers) and gives back what it printed.
     stdin is a file's path; status what it must end with, None for any."""
-    server = SERVERS.setdefault(version, Server(version))
-    ended, said = server.run(name, words, stdin, timeout)
+    ended, said, _ = outcome(name, *words, version=version, stdin=stdin, timeout=timeout)
     print(f"$ {name} {' '.join(map(str, words))}\n{said}", end="")
     if status is not None and ended != status:
         raise Failed(f"{name} {' '.join(map(str, words))} ended with {ended}:\n{said}")

@@ -1,6 +1,7 @@
 // Runs many of Kafka's commands in one JVM, because each JVM costs seconds to start.
 // stdin, one line a command: the file it reads as its stdin (or -), its class and its arguments, parted by \x1f.
-// stdout, for each: a line "STATUS LENGTH" and LENGTH bytes, what the command printed on both its outputs.
+// stdout, for each: a line "STATUS LENGTH OUT" and LENGTH bytes, what the command printed on both its outputs, then OUT
+// bytes, what of it went to standard output.
 import java.io.*;
 import java.lang.reflect.*;
 import java.nio.charset.StandardCharsets;
@@ -70,18 +71,33 @@ public class Serve {
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         PrintStream answers = System.out;
         ByteArrayOutputStream said = new ByteArrayOutputStream();      // synchronized; Scala keeps the first it sees
-        PrintStream out = new PrintStream(said, true, StandardCharsets.UTF_8);
+        ByteArrayOutputStream plain = new ByteArrayOutputStream();
+        PrintStream err = new PrintStream(said, true, StandardCharsets.UTF_8);
+        PrintStream out = new PrintStream(new OutputStream() {
+            @Override public void write(int b) {
+                said.write(b);
+                plain.write(b);
+            }
+
+            @Override public void write(byte[] b, int from, int n) {
+                said.write(b, from, n);
+                plain.write(b, from, n);
+            }
+        }, true, StandardCharsets.UTF_8);
         System.setOut(out);
-        System.setErr(out);
+        System.setErr(err);
         Exit.setExitProcedure((code, message) -> running.end(code));
         Exit.setHaltProcedure((code, message) -> running.end(code));
         Exit.setShutdownHookAdder((name, hook) -> running.hooks.add(hook));
         for (String line; (line = lines.readLine()) != null; ) {
             said.reset();
+            plain.reset();
             int code = run(line.split("\u001f", -1));
             out.flush();
-            answers.print(code + " " + said.size() + "\n");
+            err.flush();
+            answers.print(code + " " + said.size() + " " + plain.size() + "\n");
             said.writeTo(answers);
+            plain.writeTo(answers);
             answers.flush();
         }
     }

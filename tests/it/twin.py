@@ -1,0 +1,65 @@
+"""One of Kafka's commands and ours of the same name, side by side against the same broker."""
+import os
+import re
+import subprocess
+
+import java
+
+UUID = re.compile(r"\b[\w-]{22}\b(?=\s)")
+
+
+class Twins:
+    """Runs command lines in both and notes where status or standard output differ. In a line @ stands for a name
+    that is java or ours, so that each has its own topics and groups; BOOTSTRAP is the broker's address."""
+
+    def __init__(self, env, broker):
+        self.broker, self.differences, self.count = broker, [], 0
+        self.program = os.path.join(os.path.dirname(env.binary), "samsa")
+
+    def ours(self, name, *words, status=0, stdin=None, timeout=60):
+        """Runs ours alone and gives back what it wrote to standard output."""
+        ended, out, err = self.run_ours(name, [str(w) for w in words], timeout)
+        print(f"$ samsa {name} {' '.join(map(str, words))}\n{out}{err}", end="")
+        assert ended == status, f"samsa {name} {' '.join(map(str, words))} ended with {ended}:\n{out}{err}"
+        return out
+
+    def run_ours(self, name, words, timeout=60):
+        done = subprocess.run([self.program, name, *words], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=timeout)
+        return done.returncode, done.stdout, done.stderr
+
+    def same(self, name, *lines, **how):
+        """Each line by both. shuffled: Java's order of lines is arbitrary. complaint: with nothing on standard output
+        and a failure, the first line of standard error is the same too. mask: a pattern that may differ."""
+        for line in lines:
+            self.count += 1
+            self.same_line(name, line, **how)
+
+    def same_line(self, name, line, shuffled=False, complaint=True, mask=None):
+        words = line.replace("BOOTSTRAP", "--bootstrap-server " + self.broker.bootstrap).split()
+        theirs = java.outcome(name, *[w.replace("@", "java") for w in words])
+        their_status, their_out = theirs[0], theirs[2]
+        status, out, err = self.run_ours(name, [w.replace("@", "ours") for w in words])
+        print(f"$ {name} {line}\n--- Kafka {their_status}\n{theirs[1]}--- ours {status}\n{out}{err}", end="")
+        java_name, our_name = ("java", "ours") if "@" in line else ("@", "@")
+        wanted, got = (plain(text, who, shuffled, mask) for text, who in ((their_out, java_name), (out, our_name)))
+        if complaint and status == 1 and not their_out and not out:
+            wanted, got = first(theirs[1].replace("java", "@")), first(err.replace("ours", "@"))
+        if (their_status, wanted) != (status, got):
+            self.differences.append(f"{name} {line}\n  Kafka {their_status}: {wanted!r}\n  ours  {status}: {got!r}")
+
+    def check(self, least):
+        assert not self.differences, f"{len(self.differences)} of {self.count} differ:\n" + "\n".join(self.differences)
+        assert self.count >= least, f"only {self.count} command lines"
+
+
+def first(text):
+    return text.split("\n", 1)[0]
+
+
+def plain(text, who, shuffled, mask):
+    """What may differ made equal: the twin's own names, ids, and the order where it is arbitrary."""
+    text = UUID.sub("UUID", text.replace(who, "@"))
+    if mask:
+        text = re.sub(mask, "MASKED", text)
+    return "\n".join(sorted(text.split("\n"))) if shuffled else text
