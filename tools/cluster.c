@@ -25,7 +25,7 @@ static int by_index(const void *a, const void *b)
 	return (x->partition_index > y->partition_index) - (x->partition_index < y->partition_index);
 }
 
-static void sort(struct metadata_response *m)
+void cluster_sort(struct metadata_response *m)
 {
 	if (m->n_topics > 1)
 		qsort(m->topics, (size_t)m->n_topics, sizeof *m->topics, by_name);
@@ -45,7 +45,7 @@ int cluster_topics(struct admin *a, struct tool *t, struct metadata_response *ou
 	must(t->reactor != NULL);
 	if (admin_call(a, ADMIN_ANY, KAPI_METADATA, &request, out) < 0)
 		return -1;
-	sort(out);
+	cluster_sort(out);
 	return 0;
 }
 
@@ -65,7 +65,7 @@ int cluster_describe(
 	for (int32_t i = 0; i < out->n_topics; i++)
 		if (out->topics[i].error_code)
 			return tool_fail_code(t, out->topics[i].error_code, SLICE_NULL);
-	sort(out);
+	cluster_sort(out);
 	return 0;
 }
 

@@ -25,6 +25,8 @@ int cluster_topics(struct admin *a, struct tool *t, struct metadata_response *ou
  * names; partitions in theirs. */
 int cluster_describe(struct admin *a, struct tool *t, const struct slice *names, unsigned n,
 	struct metadata_response *out);
+/* Topics by name, partitions by number, as the two above have them. */
+void cluster_sort(struct metadata_response *m);
 /* Whether a broker of that id is among the answer's. */
 bool cluster_has_broker(const struct metadata_response *m, int32_t id);
 /* NULL when the topic or partition is not in the answer. */

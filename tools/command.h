@@ -47,6 +47,8 @@ struct command {
 	/* Its status, 0 or 1. With `waits` it runs in a fiber and may use tools/admin.h. */
 	int (*run)(struct tool *t);
 	bool waits;
+	const char
+		*terse; /* what is said before a word that is wrong, instead of the help behind it; or NULL */
 	bool parses_itself; /* the words are not looked at before it runs */
 	const char *more;   /* further text of the manual page, as paragraphs; or NULL */
 };
@@ -83,6 +85,8 @@ int tool_trace(struct tool *t);
 struct failure failure_of_code(struct tool *t, int code, struct slice words);
 /* A whole file: 0 and text in the tool's arena with a zero behind it, or -1 and the failure is set. */
 int tool_read_file(struct tool *t, const char *path, struct slice *text);
+/* As java.lang.Throwable.toString: Kafka's own exceptions with their package. */
+const char *failure_text(struct tool *t, const struct failure *f);
 /* In the tool's arena, which never runs dry short of TOOL_ARENA_BYTES; must() there. */
 void *tool_alloc(struct tool *t, size_t n);
 char *tool_printf(struct tool *t, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -133,6 +133,14 @@ int tool_fail_code(struct tool *t, int code, struct slice words)
 	return -1;
 }
 
+const char *failure_text(struct tool *t, const struct failure *f)
+{
+	bool of_kafka = f->code != 0 || strcmp(f->class, "TimeoutException") == 0 ||
+		strcmp(f->class, "UnsupportedVersionException") == 0 || strcmp(f->class, "ApiException") == 0;
+	return tool_printf(
+		t, "%s%s: %s", of_kafka ? "org.apache.kafka.common.errors." : "", f->class, f->words);
+}
+
 int tool_complain(struct tool *t)
 {
 	must(t->failure.words != NULL);
@@ -198,6 +206,10 @@ static int asked_and_run(struct tool *t)
 		return t->command->run(t);
 	if (t->args.n_words == 0 || (t->args.help && !t->args.refused))
 		return tool_usage(t, "%s", t->command->about);
+	if (t->args.refused && t->command->terse) {
+		complain("%s%s\n", t->command->terse, t->args.refused);
+		return 1;
+	}
 	if (t->args.refused)
 		return tool_usage(t, "%s", t->args.refused);
 	if (t->args.version) {
