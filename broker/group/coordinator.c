@@ -5,6 +5,7 @@
 #include "broker/base/log.h"
 #include "broker/base/must.h"
 #include "broker/cluster/names.h"
+#include "broker/group/cleanup.h"
 #include "broker/group/group.h"
 #include "broker/group/rebalance.h"
 
@@ -26,6 +27,7 @@ struct coordinator *coordinator_new(struct reactor *home, struct replicas *repli
 	co->broker_id = broker_id;
 	co->codecs = codecs_new();
 	sys_random(&co->seed, sizeof co->seed);
+	cleanup_start(co);
 	return co;
 }
 
@@ -142,6 +144,7 @@ void coordinator_stop(struct reactor *here, struct call *c)
 	CHECK_OBJ_NOTNULL(co, COORDINATOR_MAGIC);
 	must(here == co->home && !co->stopped);
 	co->stopped = true;
+	cleanup_stop(co);
 	HASH_ITER(hh, co->partitions, at, next)
 		resigned(at);
 	if (co->loads > 0)

@@ -71,6 +71,11 @@ struct coordinator {
 	int n_groups;
 	int n_loading;
 	bool stopped;
+	struct load *loads_waiting; /* load.c: those that wait for their turn, */
+	bool loads_run;        /* and whether somebody takes them */
+	struct timer cleanup;  /* cleanup.c: offsets.retention.check.interval.ms, */
+	struct coordinated *cleanup_next; /* and where the walk goes on */
+	size_t cleanup_removed;
 	int loads;             /* not over yet, cancelled ones included */
 	struct call *stopping; /* waits for them */
 };

@@ -155,6 +155,13 @@ static void topics_free(struct topics *all)
 	*all = (struct topics){ 0 };
 }
 
+static void drop_topic_at(struct topics *all, uint32_t at)
+{
+	topic_free(all->v[at]);
+	memmove(all->v + at, all->v + at + 1, (all->n - at - 1) * sizeof *all->v);
+	all->n--;
+}
+
 /* The entry goes, and its topic with the last one. */
 static void drop(struct topics *all, struct slice name, int32_t partition)
 {
@@ -166,11 +173,8 @@ static void drop(struct topics *all, struct slice name, int32_t partition)
 	must(found);
 	free(t->v[at].metadata);
 	memmove(t->v + at, t->v + at + 1, (t->n - at - 1) * sizeof *t->v);
-	if (--t->n > 0)
-		return;
-	topic_free(t);
-	memmove(all->v + place, all->v + place + 1, (all->n - place - 1) * sizeof *all->v);
-	all->n--;
+	if (--t->n == 0)
+		drop_topic_at(all, place);
 }
 
 /* ---- entries ---- */
@@ -223,6 +227,14 @@ static void set_committed(struct offsets *o, struct entry *e, const struct offse
 	set(e, c, log_offset);
 }
 
+static void txn_free(struct txn **at)
+{
+	struct txn *x = *at;
+	*at = x->next;
+	topics_free(&x->topics);
+	free(x);
+}
+
 struct offsets *offsets_new(void)
 {
 	struct offsets *o;
@@ -236,12 +248,8 @@ void offsets_free(struct offsets *o)
 		return;
 	CHECK_OBJ(o, OFFSETS_MAGIC);
 	topics_free(&o->topics);
-	while (o->txns) {
-		struct txn *x = o->txns;
-		o->txns = x->next;
-		topics_free(&x->topics);
-		free(x);
-	}
+	while (o->txns)
+		txn_free(&o->txns);
 	FREE_OBJ(o);
 }
 
@@ -347,19 +355,13 @@ void offsets_put(struct offsets *o, struct slice topic, int32_t partition, const
 	set_committed(o, make(&o->topics, topic, partition), commit, log_offset);
 }
 
+/* ---- removal ---- */
+
 static bool txn_drop(struct txn *x, struct slice topic, int32_t partition)
 {
 	if (find(&x->topics, topic, partition))
 		drop(&x->topics, topic, partition);
 	return x->topics.n == 0;
-}
-
-static void txn_free(struct txn **at)
-{
-	struct txn *x = *at;
-	*at = x->next;
-	topics_free(&x->topics);
-	free(x);
 }
 
 bool offsets_remove(struct offsets *o, struct slice topic, int32_t partition)
@@ -373,11 +375,65 @@ bool offsets_remove(struct offsets *o, struct slice topic, int32_t partition)
 	const struct entry *e = find(&o->topics, topic, partition);
 	if (!e)
 		return false;
-	bool committed = is_committed(e);
-	if (committed)
-		o->n_committed--;
+	o->n_committed -= is_committed(e);
 	drop(&o->topics, topic, partition);
-	return committed;
+	return true;
+}
+
+static size_t tell_gone(struct offsets *o, const struct topic *t, offsets_visit *gone, void *arg)
+{
+	for (uint32_t i = 0; i < t->n; i++) {
+		gone(arg, topic_name(t), t->v[i].partition, NULL);
+		o->n_committed -= is_committed(&t->v[i]);
+	}
+	return t->n;
+}
+
+size_t offsets_remove_topic(struct offsets *o, struct slice topic, offsets_visit *gone, void *arg)
+{
+	CHECK_OBJ_NOTNULL(o, OFFSETS_MAGIC);
+	bool found;
+	uint32_t place;
+	size_t n = 0;
+	for (struct txn **at = &o->txns; *at;) {
+		place = topic_place(&(*at)->topics, topic, &found);
+		if (found)
+			drop_topic_at(&(*at)->topics, place);
+		if ((*at)->topics.n == 0)
+			txn_free(at);
+		else
+			at = &(*at)->next;
+	}
+	place = topic_place(&o->topics, topic, &found);
+	if (found) {
+		n = tell_gone(o, o->topics.v[place], gone, arg);
+		drop_topic_at(&o->topics, place);
+	}
+	return n;
+}
+
+size_t offsets_remove_all(struct offsets *o, offsets_visit *gone, void *arg)
+{
+	CHECK_OBJ_NOTNULL(o, OFFSETS_MAGIC);
+	size_t n = 0;
+	for (uint32_t i = 0; i < o->topics.n; i++)
+		n += tell_gone(o, o->topics.v[i], gone, arg);
+	topics_free(&o->topics);
+	while (o->txns)
+		txn_free(&o->txns);
+	must(o->n_committed == 0);
+	return n;
+}
+
+bool offsets_has_topic(const struct offsets *o, struct slice topic)
+{
+	bool found = false;
+	if (!o)
+		return false;
+	topic_place(&o->topics, topic, &found);
+	for (const struct txn *x = o->txns; x && !found; x = x->next)
+		topic_place(&x->topics, topic, &found);
+	return found;
 }
 
 /* ---- transactions ---- */

@@ -70,8 +70,15 @@ void offsets_give_up(struct offsets *o, uint32_t round, struct slice topic, int3
 /* As read from the log, whatever there was. */
 void offsets_put(struct offsets *o, struct slice topic, int32_t partition, const struct offset_commit *commit,
 		 int64_t log_offset);
-/* True when an offset was committed: it needs a tombstone. Commits on their way are undone too. */
+
+/* ---- removal; commits on their way, and those in transactions, are undone too ---- */
+
+/* True when it needs a tombstone: its record is in the log, or on its way there (3.9 forgets the latter). */
 bool offsets_remove(struct offsets *o, struct slice topic, int32_t partition);
+/* `gone` hears before of each that needs a tombstone; its commit is not to be looked at. Return how many. */
+size_t offsets_remove_topic(struct offsets *o, struct slice topic, offsets_visit *gone, void *arg);
+size_t offsets_remove_all(struct offsets *o, offsets_visit *gone, void *arg);
+bool offsets_has_topic(const struct offsets *o, struct slice topic); /* anything of it, to be removed */
 
 /* ---- commits in transactions ---- */
 

@@ -76,6 +76,15 @@ static void see(void *arg, struct slice topic, int32_t partition, const struct o
 		 (long long)c->offset);
 }
 
+/* Of one that is removed only its place is told. */
+static void see_place(void *arg, struct slice topic, int32_t partition, const struct offset_commit *c)
+{
+	struct seen *s = arg;
+	size_t n = strlen(s->text);
+	CU_ASSERT(c == NULL);
+	snprintf(s->text + n, sizeof s->text - n, "%.*s%d ", SLICE_ARGS(topic), partition);
+}
+
 static void they_come_in_order(void)
 {
 	struct offsets *o = offsets_new();
@@ -169,13 +178,13 @@ static void a_removal_undoes_what_is_on_its_way(void)
 	struct offset_commit old = commit_at(1), new = commit_at(2);
 	uint32_t one = offsets_begin(o);
 	offsets_prepare(o, one, topic_a, 0);
-	CU_ASSERT(!offsets_remove(o, topic_a, 0)); /* nothing is in the log that would need a tombstone */
+	CU_ASSERT(offsets_remove(o, topic_a, 0)); /* its record will be in the log */
 	offsets_commit(o, one, topic_a, 0, &old, 10);
 	CU_ASSERT(offsets_empty(o));
 	/* and a commit that is begun after it is not taken for the one before */
 	one = offsets_begin(o);
 	offsets_prepare(o, one, topic_a, 0);
-	CU_ASSERT(!offsets_remove(o, topic_a, 0));
+	CU_ASSERT(offsets_remove(o, topic_a, 0));
 	uint32_t two = offsets_begin(o);
 	offsets_prepare(o, two, topic_a, 0);
 	offsets_commit(o, one, topic_a, 0, &old, 10);
@@ -184,6 +193,29 @@ static void a_removal_undoes_what_is_on_its_way(void)
 	offsets_commit(o, two, topic_a, 0, &new, 11);
 	CU_ASSERT_EQUAL(committed(o, topic_a, 0), 2);
 	CU_ASSERT(!offsets_is_unstable(o, topic_a, 0));
+	offsets_free(o);
+}
+
+static void topics_are_removed_whole(void)
+{
+	struct offsets *o = offsets_new();
+	struct offset_commit c = commit_at(7);
+	struct seen s = { "" };
+	put(o, topic_a, 0, 1, 1);
+	put(o, topic_a, 1, 1, 1);
+	put(o, topic_b, 0, 1, 1);
+	offsets_txn_put(o, 4711, topic_a, 2, &c, 2);
+	CU_ASSERT(offsets_has_topic(o, topic_a));
+	CU_ASSERT_EQUAL(offsets_remove_topic(o, topic_a, see_place, &s), 2);
+	CU_ASSERT_STRING_EQUAL(s.text, "a0 a1 ");
+	CU_ASSERT(!offsets_has_topic(o, topic_a));
+	CU_ASSERT(!offsets_is_unstable(o, topic_a, 2));
+	CU_ASSERT_EQUAL(offsets_remove_topic(o, topic_a, see_place, &s), 0);
+	CU_ASSERT_EQUAL(offsets_count(o), 1);
+	offsets_prepare(o, offsets_begin(o), topic_b, 1);
+	CU_ASSERT_EQUAL(offsets_remove_all(o, see_place, &s), 2);
+	CU_ASSERT_STRING_EQUAL(s.text, "a0 a1 b0 b1 ");
+	CU_ASSERT(offsets_empty(o));
 	offsets_free(o);
 }
 
@@ -353,6 +385,7 @@ static const struct ut_case cases[] = {
 	UT(a_commit_that_fails_leaves_nothing),
 	UT(the_failure_of_a_later_commit_spares_the_earlier),
 	UT(a_removal_undoes_what_is_on_its_way),
+	UT(topics_are_removed_whole),
 	UT(a_transaction_counts_with_its_end),
 	UT(an_aborted_transaction_leaves_nothing),
 	UT(a_later_plain_commit_wins_over_a_transaction),
