@@ -590,5 +590,6 @@ def broken(side):
             "a count too high": frame(3, 1, b"\x7f\xff\xff\xff"),
             "a short header": struct.pack(">ihh", 4, 3, 1), "an empty frame": struct.pack(">i", 0),
             "Produce v12": frame(0, 12, b"\0\0\0\0\0"), "null topics of Produce": frame(0, 3, struct.pack(">hhii", -1, 1, 0, -1)),
+            "ListOffsets that goes on": frame(2, 1, struct.pack(">ii", -1, 0) + b"more"),
             "Fetch v18": frame(1, 18, b"\0\0"), "a null topic name": frame(3, 4, b"\0\0\0\1\xff\xff\0")}.items():
         side.raw(data, note)
