@@ -251,7 +251,7 @@ static void broker_came(struct controller *c, int32_t id)
 		if (!ps.v[i]->topic->deleting)
 			ctl_partitions_add(&staying, ps.v[i]);
 	ctl_replicas_to(c, &staying, id, REPLICA_ONLINE);
-	ctl_elect_offline(c);
+	ctl_elect_offline(c, NULL);
 	ctl_moves_resume(c, id);
 	ctl_partitions_free(&ps);
 	ctl_partitions_free(&staying);
@@ -450,7 +450,7 @@ static void start_state_machines(struct controller *c)
 				push_leader_and_isr(c, online.v[i]->replicas[k].broker, online.v[i], false);
 	push_everything(c);
 	push_flush(c);
-	ctl_elect_offline(c);
+	ctl_elect_offline(c, NULL);
 	ctl_partitions_free(&online);
 }
 
@@ -702,7 +702,7 @@ struct controller *controller_new(struct reactor *control, struct zkc *zkc, cons
 	ALLOC_OBJ(c, CONTROLLER_MAGIC);
 	c->control = control;
 	c->zkc = zkc;
-	c->config = config;
+	c->config = config_get(config);
 	c->broker_id = broker_id;
 	c->ports = *ports;
 	c->known = -1;
@@ -757,6 +757,7 @@ void controller_free(struct controller *c)
 	must(!c->active && c->stopping);
 	drop_events(c);
 	push_free(c->push);
+	config_put(c->config);
 	FREE_OBJ(c);
 }
 

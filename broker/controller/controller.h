@@ -48,6 +48,11 @@ struct controller_ports {
 
 struct controller *controller_new(struct reactor *control, struct zkc *zkc, const struct config *config,
 				  int32_t broker_id, const struct controller_ports *ports);
+/* The broker's settings are these from now on. Where unclean elections are allowed of a sudden, they are
+ * held. */
+void controller_set_config(struct controller *c, const struct config *now);
+/* The same of one topic's own. */
+void controller_topic_settings_changed(struct controller *c, const char *topic);
 /* Takes part in the election from now on. In a fiber; returns when the first election is over. */
 void controller_start(struct controller *c);
 /* Resigns and stops. In a fiber. */

@@ -8,6 +8,7 @@
  *	failed_dirs.c    log directories that fail under a living broker
  *	reassign.c       replicas that move
  *	asked.c          what admins ask for, by request
+ *	unclean.c        settings that change: unclean elections that are allowed of a sudden
  *	legacy.c         elections and reassignments asked for by znode
  *	push.c           requests to brokers, gathered over one event, and a sender for each broker
  */
@@ -69,7 +70,7 @@ struct controller {
 	unsigned magic;
 	struct reactor *control;
 	struct zkc *zkc;
-	const struct config *config;
+	const struct config *config; /* in force; a hold */
 	int32_t broker_id;
 	struct controller_ports ports;
 
@@ -180,8 +181,8 @@ void ctl_partitions_free(struct ctl_partitions *ps);
 void ctl_partitions_online(struct controller *c, const struct ctl_partitions *ps,
 			   enum elect_strategy strategy);
 void ctl_partitions_set(struct controller *c, const struct ctl_partitions *ps, enum ctl_partition_state to);
-/* Elects for all that are New or Offline and not on their way out. */
-void ctl_elect_offline(struct controller *c);
+/* Elects for all that are New or Offline and not on their way out; `topic` NULL: of all topics. */
+void ctl_elect_offline(struct controller *c, const char *topic);
 /* The same leader in a new epoch: for its replicas, which are others now. */
 void ctl_new_epoch(struct controller *c, struct ctl_partition *p);
 /* Writes a leadership; on success it is the partition's, with its new partition epoch. */

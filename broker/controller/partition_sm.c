@@ -313,11 +313,11 @@ void ctl_partitions_online(struct controller *c, const struct ctl_partitions *ps
 	ctl_partitions_free(&old);
 }
 
-void ctl_elect_offline(struct controller *c)
+void ctl_elect_offline(struct controller *c, const char *topic)
 {
 	struct ctl_partitions ps = { 0 };
 	ctl_each_topic(t, &c->ctx) {
-		if (t->deleting)
+		if (t->deleting || (topic && strcmp(t->name, topic) != 0))
 			continue;
 		ctl_each_partition(p, t)
 			if (p->state == PARTITION_NEW || p->state == PARTITION_OFFLINE)
