@@ -158,8 +158,8 @@ static bool up_identity(struct broker *b)
 	if (!broker_make_roots(b) || !broker_find_cluster_id(b) || !broker_find_id(b))
 		return false;
 	log_info(LOGGER, "Cluster ID = %s", b->cluster_id);
-	broker_banner(b);
 	broker_read_settings(b);
+	broker_banner(b);
 	return offload_or_say(b, identify_logdirs, "log directories", is_identified);
 }
 
@@ -209,7 +209,7 @@ static bool up_controller(struct broker *b)
 	zkc_started(b->zkc);
 	struct controller_ports ports = { b, reaches, to_leader_and_isr, to_update_metadata, to_stop_replica,
 					  to_register };
-	b->controller = controller_new(b->control, b->zkc, b->config, b->id, &ports);
+	b->controller = controller_new(b->control, b->zkc, dynamic_now(b->dynamic), b->id, &ports);
 	b->producer_ids = producer_ids_new(b->control, b->zkc, b->id);
 	b->api.controller = b->controller;
 	b->api.manager = b->manager;
@@ -222,12 +222,12 @@ static bool up_controller(struct broker *b)
 
 static bool up_serving(struct broker *b)
 {
-	broker_follow_settings(b);
-	broker_watch_configs(b);
 	manager_start(b->manager);
 	b->manager_up = true;
 	net_open(b->net, b->control);
 	b->net_up = true;
+	broker_follow_settings(b);
+	broker_watch_configs(b);
 	broker_set_state(b, BROKER_RUNNING);
 	log_info("org.apache.kafka.common.utils.AppInfoParser", "Kafka version: 3.9 "
 		 "(Samsa " PACKAGE_VERSION ")");
@@ -292,6 +292,7 @@ static void down_control(struct broker *b)
 		controller_stop(b->controller);
 	bool ended = b->zkc && zkc_close(b->zkc);
 	broker_settle_session(b);
+	broker_settle_configs(b);
 	if (ended)
 		broker_forget_session(b);
 	if (b->api.control)
@@ -384,6 +385,7 @@ struct broker *broker_new(const struct config *config, int cores)
 	}
 	fiber_event_init(&b->net_is_closed);
 	fiber_event_init(&b->session_saved);
+	fiber_event_init(&b->configs_settled);
 	return b;
 }
 
@@ -399,7 +401,8 @@ void broker_free(struct broker *b)
 {
 	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
 	sys_helpers_stop(b->helpers);
-	broker_unbind(b);
+	if (b->net)
+		net_free(b->net);
 	if (b->controller_up)
 		controller_free(b->controller);
 	if (b->producer_ids)
@@ -420,6 +423,8 @@ void broker_free(struct broker *b)
 		reactor_free(b->reactors[i]);
 	reactor_free(b->control);
 	metrics_free(b->metrics);
+	if (b->registered_as)
+		config_put(b->registered_as);
 	dynamic_free(b->dynamic);
 	free(b->api.cores);
 	free(b->reactors);

@@ -16,7 +16,7 @@ static int64_t mib(int64_t bytes)
 
 void broker_banner(const struct broker *b)
 {
-	const struct config *c = b->config;
+	const struct config *c = dynamic_now(b->dynamic);
 	struct arena arena;
 	arena_init(&arena, BANNER_ARENA_BYTES);
 	log_info(LOGGER, "Samsa " PACKAGE_VERSION ", a Kafka 3.9 broker beside ZooKeeper");

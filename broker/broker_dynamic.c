@@ -57,23 +57,44 @@ static struct config_layer decode(struct broker *b, struct arena *arena, const s
 	return (struct config_layer){ d.v, d.n };
 }
 
-/* What cannot be read leaves what is in force as it is. */
-static void read_entity(struct broker *b, enum dynamic_entity of)
+static const char *shown(const struct config_setting *s)
+{
+	return dynamic_is_password(s->name) ? "[hidden]" : s->value;
+}
+
+static void say_processed(const char *name, const struct config_layer *stored)
+{
+	char text[LOG_SAFE_BYTES] = "";
+	for (size_t i = 0, at = 0; i < stored->n && at < sizeof text; i++)
+		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s -> %s", i > 0 ? ", " : "",
+				       stored->v[i].name, shown(&stored->v[i]));
+	log_info("kafka.server.ZkConfigManager", "Processing override for entityPath: %s with config: Map(%s)",
+		 name, log_safe(slice_str(text)).s);
+}
+
+/* What cannot be read leaves what is in force as it is. True when that has changed. */
+static bool read_entity(struct broker *b, enum dynamic_entity of)
 {
 	struct arena arena;
 	struct entity entity;
 	const char *why;
+	bool changed = false;
 	char name[32] = "brokers/<default>";
 	if (of == DYNAMIC_BROKER)
 		snprintf(name, sizeof name, "brokers/%d", b->id);
 	arena_init(&arena, SETTINGS_ARENA_BYTES);
 	if (entity_read(b->zkc, &arena, name, &entity, &why) == ZK_OK) {
 		struct config_layer clear = decode(b, &arena, &entity.settings);
-		dynamic_put(b->dynamic, of, &clear);
+		if (entity.exists)
+			say_processed(name, &entity.settings);
+		changed = dynamic_put(b->dynamic, of, &clear);
 	} else {
 		log_error(LOGGER, "%s, and changes nothing.", why);
 	}
 	arena_free(&arena);
+	if (changed)
+		broker_renew_registration(b);
+	return changed;
 }
 
 void broker_read_settings(struct broker *b)
@@ -82,21 +103,34 @@ void broker_read_settings(struct broker *b)
 	read_entity(b, DYNAMIC_BROKER);
 }
 
+/* Who sets the same location of a key store again has changed the file (3.9 does so when it is asked to
+ * alter the settings: DynamicBrokerConfig.reloadUpdatedFilesWithoutConfigChange). */
+void broker_settings_changed(struct broker *b, enum dynamic_entity entity)
+{
+	if (!read_entity(b, entity) && entity == DYNAMIC_BROKER)
+		net_reload(b->net, b->control);
+}
+
 /* ---- to the rooms ---- */
 
 static int prove(void *arg, const struct config *fresh, unsigned appliers, char why[DYNAMIC_WHY_BYTES])
 {
-	(void)arg, (void)fresh, (void)appliers, (void)why;
-	return 0;
+	struct broker *b = arg;
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	return appliers & APPLY_NET && !broker_may_listen(b, fresh, why) ? -1 : 0;
 }
 
+/* What can fail comes first. */
 static int apply(void *arg, const struct config *fresh, unsigned appliers, char why[DYNAMIC_WHY_BYTES])
 {
 	struct broker *b = arg;
 	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
-	(void)why;
+	if (appliers & APPLY_NET && !broker_listen_anew(b, fresh, why))
+		return -1;
 	if (appliers & (APPLY_TOPICS | APPLY_PRODUCERS))
 		manager_set_config(b->manager, fresh);
+	if (appliers & APPLY_ELECTIONS)
+		controller_set_config(b->controller, fresh);
 	return 0;
 }
 

@@ -3,31 +3,34 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
-#include "broker/config/principal_rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define LOGGER "kafka.network.SocketServer"
+
 enum {
+	PLAN_ARENA_BYTES = 2 * CONFIG_ARENA_BYTES,
 	FRAME_BEFORE_AUTH_BYTES = 512 * 1024, /* sasl.server.max.receive.size's default */
 	/* Connections leave the other open files to logs: one that cannot be opened fails its disk. */
 	CONNECTIONS_SHARES = 3,
 	FDS_SHARES = 4,
 };
 
-static const char *joined(const struct config_list *list)
+static const char *joined(struct arena *a, const struct config_list *list)
 {
-	if (list->n == 0)
-		return NULL;
-	size_t n = 1;
-	for (uint32_t i = 0; i < list->n; i++)
-		n += strlen(list->v[i]) + 1;
-	char *text = mem_zalloc(n), *end = text;
-	for (uint32_t i = 0; i < list->n; i++)
-		end += snprintf(end, n - (size_t)(end - text), "%s%s", i > 0 ? "," : "", list->v[i]);
-	return text;
+	struct config_value v = { .list = *list };
+	return list->n > 0 ? config_value_text(a, CONFIG_LIST, &v) : NULL;
 }
+
+/* What the net object is told; its text lies in the arena or the configuration. */
+struct plan {
+	struct arena arena;
+	struct net_config net;
+	struct net_listener listeners[LISTENERS_MAX];
+	struct tls_config tls[LISTENERS_MAX];
+};
 
 static enum tls_client_auth client_auth(const char *text)
 {
@@ -36,7 +39,7 @@ static enum tls_client_auth client_auth(const char *text)
 	return strcmp(text, "requested") == 0 ? TLS_CLIENT_AUTH_REQUESTED : TLS_CLIENT_AUTH_NONE;
 }
 
-static struct tls_config tls_of(const struct config *c)
+static struct tls_config tls_of(struct arena *a, const struct config *c, bool of_brokers)
 {
 	return (struct tls_config){
 		.keystore_type = c->ssl_keystore_type,
@@ -49,43 +52,36 @@ static struct tls_config tls_of(const struct config *c)
 		.truststore_location = c->ssl_truststore_location,
 		.truststore_password = c->ssl_truststore_password,
 		.truststore_certs = c->ssl_truststore_certificates,
-		.enabled_protocols = joined(&c->ssl_enabled_protocols),
-		.cipher_suites = joined(&c->ssl_cipher_suites),
+		.enabled_protocols = joined(a, &c->ssl_enabled_protocols),
+		.cipher_suites = joined(a, &c->ssl_cipher_suites),
 		.client_auth = client_auth(c->ssl_client_auth),
 		.allow_dn_changes = c->ssl_allow_dn_changes,
 		.allow_san_changes = c->ssl_allow_san_changes,
+		.of_brokers = of_brokers,
 	};
 }
 
-static int64_t limit_of(const struct listener *l, enum config_key key, int64_t value)
+static void plan_listener(struct plan *plan, struct broker *b, const struct config *c, uint32_t i)
 {
-	/* Only a listener's own key limits the listener; the plain one limits the broker. */
-	return config_is_set(l->config, key) && l->config->is_view ? value : -1;
-}
-
-static void make_listener(struct broker *b, uint32_t i)
-{
-	const struct listener *l = &b->config->listening.v[i];
-	struct net_listener *out = &b->listeners[i];
-	*out = (struct net_listener){
+	const struct listener *l = &c->listening.v[i];
+	const struct config *own = config_for_listener(c, l);
+	bool of_brokers = c->inter_broker && strcmp(l->name, c->inter_broker->name) == 0;
+	plan->listeners[i] = (struct net_listener){
 		.name = l->name,
 		.host = l->host ? l->host : "",
 		.port = l->port,
 		.sasl = listener_is_sasl(l),
-		.inter_broker = b->config->inter_broker &&
-			strcmp(l->name, b->config->inter_broker->name) == 0,
-		.max_connections = limit_of(l, CK_max_connections, l->config->max_connections),
-		.max_creation_rate = limit_of(l, CK_max_connection_creation_rate,
-					      l->config->max_connection_creation_rate),
-		.idle_ms = b->config->connections_max_idle_ms,
+		.inter_broker = of_brokers,
+		.max_connections = own->max_connections,
+		.max_creation_rate = own->max_connection_creation_rate,
+		.idle_ms = c->connections_max_idle_ms,
 		.user = &b->api,
 	};
-	if (listener_is_tls(l)) {
-		b->tls[i] = tls_of(l->config);
-		out->tls = &b->tls[i];
-		out->principals = b->principals[i] =
-			principal_rules_parse(l->config->ssl_principal_mapping_rules, b->why);
-	}
+	if (!listener_is_tls(l))
+		return;
+	plan->tls[i] = tls_of(&plan->arena, own, of_brokers);
+	plan->listeners[i].tls = &plan->tls[i];
+	plan->listeners[i].principal_rules = own->ssl_principal_mapping_rules;
 }
 
 int64_t broker_frames_bytes(const struct broker *b)
@@ -94,31 +90,38 @@ int64_t broker_frames_bytes(const struct broker *b)
 	return all > 0 ? max_of(all / b->n_cores, 1) : -1;
 }
 
-int64_t broker_connections_max(const struct broker *b)
+static int64_t connections_max(const struct config *c)
 {
 	struct sys_process process;
-	int64_t asked = b->config->max_connections;
+	int64_t asked = c->max_connections;
 	sys_process(&process);
 	int64_t share = process.fds_max / FDS_SHARES * CONNECTIONS_SHARES;
 	return share > 0 ? min_of(asked, share) : asked;
 }
 
-void broker_bind(void *arg)
+int64_t broker_connections_max(const struct broker *b)
 {
-	struct broker *b = arg;
-	const struct config *c = b->config;
-	uint32_t n = c->listening.n;
-	b->listeners = mem_zalloc(n * sizeof *b->listeners);
-	b->tls = mem_zalloc(n * sizeof *b->tls);
-	b->principals = mem_zalloc(n * sizeof *b->principals);
-	b->ip_limits = mem_zalloc((c->ip_limit_hosts.n + 1) * sizeof *b->ip_limits);
-	for (uint32_t i = 0; i < n; i++)
-		make_listener(b, i);
+	return connections_max(dynamic_now(b->dynamic));
+}
+
+static struct net_ip_limit *plan_ip_limits(struct arena *a, const struct config *c)
+{
+	struct net_ip_limit *v = arena_array(a, c->ip_limit_hosts.n, sizeof *v);
+	must(v != NULL);
 	for (uint32_t i = 0; i < c->ip_limit_hosts.n; i++)
-		b->ip_limits[i] = (struct net_ip_limit){ c->ip_limit_hosts.v[i], c->ip_limit_counts[i] };
-	struct net_config net = {
-		.listeners = b->listeners,
-		.n_listeners = (int)n,
+		v[i] = (struct net_ip_limit){ c->ip_limit_hosts.v[i], c->ip_limit_counts[i] };
+	return v;
+}
+
+static struct plan *plan_new(struct broker *b, const struct config *c)
+{
+	struct plan *plan = mem_zalloc(sizeof *plan);
+	arena_init(&plan->arena, PLAN_ARENA_BYTES);
+	for (uint32_t i = 0; i < c->listening.n; i++)
+		plan_listener(plan, b, c, i);
+	plan->net = (struct net_config){
+		.listeners = plan->listeners,
+		.n_listeners = (int)c->listening.n,
 		.backlog = c->socket_listen_backlog_size,
 		.send_buffer_bytes = config_is_set(c, CK_socket_send_buffer_bytes)
 			? c->socket_send_buffer_bytes : -1,
@@ -127,32 +130,106 @@ void broker_bind(void *arg)
 		.frame_max_bytes = (uint32_t)c->socket_request_max_bytes,
 		.frame_max_before_auth_bytes = FRAME_BEFORE_AUTH_BYTES,
 		.frames_max_bytes = broker_frames_bytes(b),
-		.max_connections = broker_connections_max(b),
+		.max_connections = connections_max(c),
 		.max_creation_rate = c->max_connection_creation_rate,
 		.max_per_ip = c->max_connections_per_ip,
-		.ip_limits = b->ip_limits,
+		.ip_limits = plan_ip_limits(&plan->arena, c),
 		.n_ip_limits = (int)c->ip_limit_hosts.n,
 		.events = &api_conn_events,
 	};
-	b->net = net_new(&net, b->reactors, b->n_cores, b->why);
-	for (uint32_t i = 0; b->net && i < n; i++) {
-		const struct sys_addr *at = net_listener_address(b->net, (int)i);
-		log_info("kafka.network.DataPlaneAcceptor", "Awaiting socket connections on %s:%u.",
-			 b->listeners[i].host[0] ? b->listeners[i].host : "0.0.0.0", at->port);
-	}
+	return plan;
 }
 
-void broker_unbind(struct broker *b)
+static void plan_free(struct plan *plan)
 {
-	if (b->net)
-		net_free(b->net);
-	for (uint32_t i = 0; b->tls && i < b->config->listening.n; i++) {
-		free((char *)b->tls[i].enabled_protocols);
-		free((char *)b->tls[i].cipher_suites);
-		principal_rules_free(&b->principals[i]);
+	arena_free(&plan->arena);
+	free(plan);
+}
+
+static void say_where(const struct broker *b, const struct listener *l, int i)
+{
+	log_info("kafka.network.DataPlaneAcceptor", "Awaiting socket connections on %s:%u.",
+		 l->host ? l->host : "0.0.0.0", net_listener_address(b->net, i)->port);
+}
+
+void broker_bind(void *arg)
+{
+	struct broker *b = arg;
+	const struct config *c = dynamic_now(b->dynamic);
+	struct plan *plan = plan_new(b, c);
+	b->net = net_new(&plan->net, b->reactors, b->n_cores, b->why);
+	for (uint32_t i = 0; b->net && i < c->listening.n; i++)
+		say_where(b, &c->listening.v[i], (int)i);
+	plan_free(plan);
+}
+
+/* ---- while it runs ---- */
+
+bool broker_may_listen(struct broker *b, const struct config *fresh, char why[TLS_ERROR_BYTES])
+{
+	struct plan *plan = plan_new(b, fresh);
+	int rc = net_prove(b->net, b->control, &plan->net, why);
+	plan_free(plan);
+	return rc == 0;
+}
+
+static bool is_same_place(const struct listener *a, const struct listener *b)
+{
+	bool same_host = a->host && b->host ? strcmp(a->host, b->host) == 0 : a->host == b->host;
+	return a->port == b->port && same_host;
+}
+
+/* "INSIDE://host:1,OUTSIDE://host:2", of those of `a` that are not as they are in `b`. */
+static const char *others(struct arena *arena, const struct config *a, const struct config *b)
+{
+	const char *text = "";
+	for (uint32_t i = 0; i < a->listening.n; i++) {
+		const struct listener *l = &a->listening.v[i];
+		const struct listener *same = listeners_find(&b->listening, l->name);
+		if (!same || !is_same_place(l, same))
+			text = arena_printf(arena, "%s%s%s", text, *text ? ", " : "",
+					    listener_text(arena, l));
 	}
-	free(b->tls);
-	free(b->principals);
-	free(b->listeners);
-	free(b->ip_limits);
+	return text;
+}
+
+static void say_listeners(struct arena *arena, const struct config *old, const struct config *fresh)
+{
+	const char *removed = others(arena, old, fresh), *added = others(arena, fresh, old);
+	if (*removed)
+		log_info(LOGGER, "Removing data-plane listeners for endpoints %s", removed);
+	if (*added)
+		log_info(LOGGER, "Adding data-plane listeners for endpoints %s", added);
+}
+
+static void say_limits(const struct config *old, const struct config *fresh)
+{
+	if (fresh->max_connections_per_ip != old->max_connections_per_ip)
+		log_info(LOGGER, "Updating maxConnectionsPerIp: %d", fresh->max_connections_per_ip);
+	if (strcmp(fresh->max_connections_per_ip_overrides, old->max_connections_per_ip_overrides) != 0)
+		log_info(LOGGER, "Updating maxConnectionsPerIpOverrides: %s",
+			 log_safe(slice_str(fresh->max_connections_per_ip_overrides)).s);
+	if (fresh->max_connections != old->max_connections)
+		log_info(LOGGER, "Updating broker-wide maxConnections: %d", fresh->max_connections);
+	if (fresh->max_connection_creation_rate != old->max_connection_creation_rate)
+		log_info(LOGGER, "Updating broker-wide maxConnectionCreationRate: %d",
+			 fresh->max_connection_creation_rate);
+}
+
+bool broker_listen_anew(struct broker *b, const struct config *fresh, char why[TLS_ERROR_BYTES])
+{
+	const struct config *old = dynamic_now(b->dynamic);
+	struct plan *plan = plan_new(b, fresh);
+	say_listeners(&plan->arena, old, fresh);
+	int rc = net_change(b->net, b->control, &plan->net, why);
+	for (uint32_t i = 0; rc == 0 && i < fresh->listening.n; i++) {
+		const struct listener *l = &fresh->listening.v[i];
+		const struct listener *same = listeners_find(&old->listening, l->name);
+		if (!same || !is_same_place(l, same))
+			say_where(b, l, (int)i);
+	}
+	if (rc == 0)
+		say_limits(old, fresh);
+	plan_free(plan);
+	return rc == 0;
 }

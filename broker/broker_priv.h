@@ -36,15 +36,14 @@ struct broker {
 	struct metastore *metastore;
 	struct manager *manager;
 	struct net *net;
-	struct net_listener *listeners;
-	struct tls_config *tls;
-	struct principal_rules **principals; /* of each listener */
-	struct net_ip_limit *ip_limits;
 	struct controller *controller;
 	struct producer_ids *producer_ids;
 	struct api api;
 	struct config_watch *configs;
+	struct fiber_event configs_settled; /* set when its fiber ends while the broker goes down */
+	bool settling_configs;
 	struct metrics *metrics;
+	const struct config *registered_as; /* a hold: what that znode says of listeners; NULL: none yet */
 	int64_t registered;       /* the ZooKeeper session that holds this broker's znode; 0: none yet */
 
 	bool start_over, stop_asked, hurry, going_down;
@@ -70,6 +69,8 @@ bool broker_find_cluster_id(struct broker *b);
 bool broker_find_id(struct broker *b);
 /* Puts /brokers/ids/<id> there; its czxid is the new broker epoch. */
 enum zk_err broker_register(struct broker *b);
+/* The znode has the listeners that are in force. */
+void broker_renew_registration(struct broker *b);
 /* Before registering: whether no other broker is the controller. */
 bool broker_leads_itself(struct broker *b);
 /* The session ended in order: there is nothing to take back. Blocks for a moment. */
@@ -79,18 +80,24 @@ void broker_settle_session(struct broker *b);
 /* Follows /config/changes: topics' settings take effect when somebody writes them. */
 void broker_watch_configs(struct broker *b);
 void broker_unwatch_configs(struct broker *b);
+/* After it, when no call to ZooKeeper waits any more: until what it has begun is over. */
+void broker_settle_configs(struct broker *b);
 
 /* ---- broker_dynamic.c ---- */
 /* What ZooKeeper has of this broker's settings and of all brokers': read and in force. In a fiber. */
 void broker_read_settings(struct broker *b);
+/* Somebody has changed those of one of the two, or says so. */
+void broker_settings_changed(struct broker *b, enum dynamic_entity entity);
 /* From now on the rooms are told of changes. */
 void broker_follow_settings(struct broker *b);
 
 /* ---- broker_listen.c ---- */
 /* Makes b->net; blocks. NULL there and a line in b->why when a listener cannot be. */
 void broker_bind(void *arg);
-/* Frees what broker_bind made, whole or in part. */
-void broker_unbind(struct broker *b);
+/* While it runs, in fibers; false with a line in `why`, and nothing has changed: whether it could listen
+ * as `fresh` says, and that it does so. */
+bool broker_may_listen(struct broker *b, const struct config *fresh, char why[TLS_ERROR_BYTES]);
+bool broker_listen_anew(struct broker *b, const struct config *fresh, char why[TLS_ERROR_BYTES]);
 
 /* What the frames of one core may take: its share of queued.max.request.bytes, -1 when that is not set. */
 int64_t broker_frames_bytes(const struct broker *b);

@@ -247,7 +247,8 @@ bool broker_find_id(struct broker *b)
 
 static struct slice describe_self(struct broker *b, struct arena *arena)
 {
-	const struct listeners *at = &b->config->advertising;
+	const struct config *now = dynamic_now(b->dynamic);
+	const struct listeners *at = &now->advertising;
 	struct znode_broker z = {
 		.version = b->config->ibp >= IBP_2_7_IV0 ? ZNODE_BROKER_VERSION
 			: ZNODE_BROKER_VERSION_IBP_0_10_0,
@@ -263,13 +264,21 @@ static struct slice describe_self(struct broker *b, struct arena *arena)
 		const struct listener *l = &at->v[i];
 		/* A port of 0 is known once it is bound. */
 		int port = l->port;
-		for (int k = 0; port == 0 && k < (int)b->config->listening.n; k++)
-			if (strcmp(b->config->listening.v[k].name, l->name) == 0)
+		for (int k = 0; port == 0 && k < (int)now->listening.n; k++)
+			if (strcmp(now->listening.v[k].name, l->name) == 0)
 				port = net_listener_address(b->net, k)->port;
 		z.endpoints[z.n_endpoints++] = (struct znode_endpoint){ l->name,
 			listener_protocol_name(l->protocol), l->host ? l->host : hostname, port };
 	}
 	return znode_broker_encode(arena, &z);
+}
+
+/* What stands in the znode is of `now`. */
+static void remember_registered(struct broker *b, const struct config *now)
+{
+	if (b->registered_as)
+		config_put(b->registered_as);
+	b->registered_as = now;
 }
 
 /* One try; `*owner` is the session that stands in the way of a NODEEXISTS. */
@@ -278,6 +287,7 @@ static enum zk_err register_once(struct broker *b, int64_t *owner)
 	struct arena arena;
 	struct zk_req req, read;
 	struct znode_path path = znode_broker_path(b->id);
+	const struct config *now = config_get(dynamic_now(b->dynamic));
 	arena_init(&arena, ZK_ARENA_BYTES);
 	struct zk_op ops[CLAIM_OPS];
 	claim_broker(ops, path.s, describe_self(b, &arena));
@@ -290,17 +300,75 @@ static enum zk_err register_once(struct broker *b, int64_t *owner)
 		if (read_err == ZK_OK && *owner == zkc_session(b->zkc)->id) {
 			err = ZK_OK; /* ours: also when the answer to the multi was lost */
 			b->registered = *owner;
+			remember_registered(b, config_get(now));
 			manager_set_broker_epoch(b->manager, read.stat.czxid);
 			log_info(ZK_LOGGER, "Registered broker %d at path %s with addresses: %s, czxid "
 				 "(broker epoch): %lld", b->id, path.s,
-				 listener_text(&arena, &b->config->advertising.v[0]),
+				 listener_text(&arena, &now->advertising.v[0]),
 				 (long long)read.stat.czxid);
 		}
 		zk_req_fini(&read);
 	}
 	zk_req_fini(&req);
 	arena_free(&arena);
+	config_put(now);
 	return err;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool advertises_the_same(const struct config *a, const struct config *b)
+{
+	bool same = a->advertising.n == b->advertising.n;
+	for (uint32_t i = 0; same && i < a->advertising.n; i++) {
+		const struct listener *l = &a->advertising.v[i], *k = &b->advertising.v[i];
+		same = strcmp(l->name, k->name) == 0 && l->protocol == k->protocol && l->port == k->port &&
+		       is_same_text(l->host, k->host);
+	}
+	return same;
+}
+
+/* One try. ZK_NONODE: the registration is not ours; when it is made anew, it is made of what is in force
+ * then. */
+static enum zk_err renew_once(struct broker *b)
+{
+	struct arena arena;
+	struct zk_req read, write;
+	struct znode_path path = znode_broker_path(b->id);
+	const struct config *now = config_get(dynamic_now(b->dynamic));
+	zk_req_exists(&read, path.s, false);
+	enum zk_err err = zkc_call(b->zkc, &read);
+	if (err == ZK_OK && read.stat.ephemeral_owner != zkc_session(b->zkc)->id)
+		err = ZK_NONODE;
+	if (err == ZK_OK) {
+		arena_init(&arena, ZK_ARENA_BYTES);
+		zk_req_write(&write, zk_op_set(path.s, describe_self(b, &arena), read.stat.version));
+		err = zkc_call(b->zkc, &write);
+		zk_req_fini(&write);
+		arena_free(&arena);
+	}
+	if (err == ZK_OK)
+		remember_registered(b, config_get(now));
+	config_put(now);
+	zk_req_fini(&read);
+	return err;
+}
+
+void broker_renew_registration(struct broker *b)
+{
+	enum zk_err err = ZK_OK;
+	while (b->registered_as && !advertises_the_same(b->registered_as, dynamic_now(b->dynamic))) {
+		err = renew_once(b);
+		if (err != ZK_OK && err != ZK_BADVERSION)
+			break;
+	}
+	if (err == ZK_OK || err == ZK_NONODE)
+		return;
+	log_error(ZK_LOGGER, "/brokers/ids/%d could not be written: %s. It has the new listeners once this "
+		  "broker registers again.", b->id, zk_err_text(err));
 }
 
 /* Another session's registration is waited for as long as a dead one could last; then a living broker has
@@ -376,19 +444,30 @@ struct config_watch {
 	struct zkc_watch zkc;
 	struct zkc_listener session;
 	int64_t done;       /* the highest notification that was acted upon */
-	bool running, again, stopping;
+	bool caught_up, running, again, stopping;
 };
 
 static bool is_this_broker(const struct broker *b, const char *entity)
 {
 	char own[32];
 	snprintf(own, sizeof own, "brokers/%d", b->id);
-	return strcmp(entity, own) == 0 || strcmp(entity, "brokers/<default>") == 0;
+	return strcmp(entity, own) == 0;
+}
+
+/* Which brokers' settings have changed: by enum dynamic_entity. */
+struct touched {
+	bool entity[2];
+};
+
+static void topic_changed(struct broker *b, const char *topic)
+{
+	manager_topic_settings_changed(b->manager, topic);
+	controller_topic_settings_changed(b->controller, topic);
 }
 
 /* What one notification names: a topic's settings are read anew, a broker's once for all notifications there
  * are, as each topic follows. Others have no effect here. */
-static void act_on(struct config_watch *w, const char *child, struct arena *arena, bool *broker_changed)
+static void act_on(struct config_watch *w, const char *child, struct arena *arena, struct touched *touched)
 {
 	struct zk_req req;
 	struct znode_why why;
@@ -400,9 +479,11 @@ static void act_on(struct config_watch *w, const char *child, struct arena *aren
 		if (znode_config_change_decode(arena, req.data, &entity, &why) != 0)
 			log_error("kafka.server.ZkConfigManager", "%s cannot be read: %s.", path, why.s);
 		else if (strncmp(entity, "topics/", 7) == 0)
-			manager_topic_settings_changed(w->b->manager, entity + 7);
-		else
-			*broker_changed |= is_this_broker(w->b, entity);
+			topic_changed(w->b, entity + 7);
+		else if (strcmp(entity, "brokers/<default>") == 0)
+			touched->entity[DYNAMIC_CLUSTER] = true;
+		else if (is_this_broker(w->b, entity))
+			touched->entity[DYNAMIC_BROKER] = true;
 		int64_t age_ms = sys_wall_ms() - req.stat.ctime_ms;
 		if (age_ms > CHANGE_LIFE_MS) {
 			struct zk_req gone;
@@ -419,7 +500,7 @@ static void act_on_all(struct config_watch *w)
 	struct zk_req req;
 	struct arena arena;
 	int64_t highest = w->done;
-	bool broker_changed = w->done < 0; /* what was written while nobody watched */
+	struct touched touched = { { false } };
 	arena_init(&arena, ZK_ARENA_BYTES);
 	zk_req_children(&req, znode_path(ZNODE_CONFIG_CHANGES), true);
 	enum zk_err err = zkc_call(w->b->zkc, &req);
@@ -427,13 +508,18 @@ static void act_on_all(struct config_watch *w)
 		int64_t number = znode_sequence(ZNODE_CONFIG_CHANGE, req.children[i]);
 		if (number <= w->done)
 			continue;
-		act_on(w, req.children[i], &arena, &broker_changed);
+		act_on(w, req.children[i], &arena, &touched);
 		highest = max_of(highest, number);
 		arena_reset(&arena);
 	}
-	if (broker_changed)
+	if (!w->caught_up) /* what was written while nobody watched */
 		broker_read_settings(w->b);
+	else
+		for (int i = 0; i < (int)countof(touched.entity); i++)
+			if (touched.entity[i])
+				broker_settings_changed(w->b, (enum dynamic_entity)i);
 	w->done = highest;
+	w->caught_up = true;
 	zk_req_fini(&req);
 	arena_free(&arena);
 }
@@ -441,13 +527,17 @@ static void act_on_all(struct config_watch *w)
 static void watch_fiber(void *arg)
 {
 	struct config_watch *w = arg;
+	struct broker *b = w->b;
 	do {
 		w->again = false;
 		act_on_all(w);
 	} while (w->again && !w->stopping);
 	w->running = false;
-	if (w->stopping)
-		free(w);
+	if (!w->stopping)
+		return;
+	free(w);
+	b->settling_configs = false;
+	fiber_event_set(&b->configs_settled);
 }
 
 static void look_again(struct config_watch *w)
@@ -493,6 +583,13 @@ void broker_unwatch_configs(struct broker *b)
 	zkc_unwatch(b->zkc, &w->zkc);
 	zkc_unlisten(b->zkc, &w->session);
 	w->stopping = true;
+	b->settling_configs = w->running;
 	if (!w->running)
 		free(w);
+}
+
+void broker_settle_configs(struct broker *b)
+{
+	if (b->settling_configs)
+		fiber_wait(b->control, &b->configs_settled);
 }

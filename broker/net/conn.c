@@ -5,6 +5,7 @@
 #include "broker/base/must.h"
 #include "broker/config/principal_rules.h"
 #include "broker/net/door_priv.h"
+#include "broker/net/gate_priv.h"
 #include "broker/net/stream_priv.h"
 #include "broker/net/subject_priv.h"
 
@@ -80,7 +81,7 @@ const char *conn_id(const struct conn *c, char out[CONN_ID_BYTES])
 static const struct filter *tls_of(const struct conn *c)
 {
 	CHECK_OBJ_NOTNULL(c, CONN_MAGIC);
-	return c->port->listener->tls ? c->stream.top : NULL;
+	return c->port->tls ? c->stream.top : NULL;
 }
 
 struct x509_st *conn_peer_certificate(const struct conn *c)
@@ -310,7 +311,7 @@ static bool identify(struct conn *c)
 	static const char prefix[] = "User:";
 	char dn[PRINCIPAL_NAME_BYTES], name[PRINCIPAL_NAME_BYTES];
 	const struct x509_st *certificate = conn_peer_certificate(c);
-	const struct principal_rules *rules = c->port->listener->principals;
+	const struct principal_rules *rules = c->port->principals;
 	if (!certificate)
 		return true;
 	if (!subject_text(certificate, dn, sizeof dn) ||
@@ -332,7 +333,7 @@ static void opened(struct stream *s)
 	c->opened = true;
 	touch(c);
 	port_arm(c->port);
-	if (c->port->listener->tls)
+	if (c->port->tls)
 		lane_add(c->port->lane, LANE_HANDSHAKES, 1);
 	c->port->events->on_open(c);
 }
@@ -376,7 +377,7 @@ static void closed(struct stream *s, int error, const char *why)
 {
 	struct conn *c = conn_of(s);
 	say_why(c, error, why);
-	if (!c->opened && c->port->listener->tls)
+	if (!c->opened && c->port->tls)
 		lane_add(c->port->lane, LANE_HANDSHAKES_FAILED, 1);
 	timer_cancel(conn_reactor(c), &c->mute);
 	list_remove(&c->link);
@@ -391,12 +392,24 @@ static void closed(struct stream *s, int error, const char *why)
 		slot_close(c, slot);
 }
 
+/* After what the port's connections have said of themselves to the door: messages keep their order. */
+static void tell_when_empty(struct port *p)
+{
+	if (!p->leaving || p->n_conns > 0)
+		return;
+	p->leaving = false;
+	reactor_post(p->lane->reactor, p->door, &p->emptied);
+}
+
 static void release(struct stream *s)
 {
 	struct conn *c = container_of(s, struct conn, stream);
+	struct port *p = c->port;
 	must(c->magic == CONN_MAGIC && list_empty(&c->slots));
 	free(c->principal);
 	FREE_OBJ(c);
+	p->n_conns--;
+	tell_when_empty(p);
 }
 
 static const struct stream_ops conn_stream_ops = {
@@ -411,12 +424,13 @@ static const struct stream_ops conn_stream_ops = {
 
 /* ---- ports ---- */
 
-void port_init(struct port *p, const struct net_config *config, const struct net_listener *listener,
-	       const struct sys_addr *address, struct lane *lane)
+void port_init(struct port *p, const struct net_config *config, struct gate *gate, struct lane *lane)
 {
-	*p = (struct port){ .magic = PORT_MAGIC, .listener = listener, .address = address, .lane = lane };
+	*p = (struct port){ .magic = PORT_MAGIC, .gate = gate, .listener = &gate->listener,
+			    .address = &gate->bound, .principals = gate->principals, .lane = lane };
 	p->events = config->events;
-	p->frame_max = listener->sasl ? config->frame_max_before_auth_bytes : config->frame_max_bytes;
+	p->tls = gate->tls.now.ctx != NULL;
+	p->frame_max = gate->listener.sasl ? config->frame_max_before_auth_bytes : config->frame_max_bytes;
 	p->handshake_ms = config->handshake_ms > 0 ? config->handshake_ms : NET_HANDSHAKE_DEFAULT_MS;
 	p->timer.fire = port_fire;
 	list_init(&p->opening);
@@ -441,6 +455,7 @@ void port_admit(struct port *p, struct guest *guest)
 	c->mute.fire = unmute;
 	c->active_ns = reactor_now_ns(p->lane->reactor);
 	list_init(&c->slots);
+	p->n_conns++;
 	lane_add(p->lane, LANE_ADMITTED, 1);
 	list_push_back(&p->opening, &c->link);
 	stream_start(&c->stream, &conn_stream_ops, p->lane, top, guest->fd, p->frame_max);
@@ -453,18 +468,63 @@ static void for_all(struct list *conns, void (*each)(struct conn *c, const char 
 		each(list_entry(it, struct conn, link), why);
 }
 
-void port_finish(struct port *p)
+static void run_finish(struct reactor *here, struct msg *m)
 {
-	CHECK_OBJ_NOTNULL(p, PORT_MAGIC);
+	struct port *p = container_of(m, struct port, finish);
+	CHECK_OBJ(p, PORT_MAGIC);
+	must(here == p->lane->reactor);
 	for_all(&p->opening, conn_close, "the broker shuts down");
 	for_all(&p->conns, conn_finish, "the broker shuts down");
 }
 
-void port_close(struct port *p)
+static void close_all(struct port *p, const char *why)
+{
+	for_all(&p->opening, conn_close, why);
+	for_all(&p->conns, conn_close, why);
+}
+
+static void run_close(struct reactor *here, struct msg *m)
+{
+	struct port *p = container_of(m, struct port, close);
+	CHECK_OBJ(p, PORT_MAGIC);
+	must(here == p->lane->reactor);
+	close_all(p, "the broker shuts down");
+}
+
+static void run_take_down(struct reactor *here, struct msg *m)
+{
+	struct port *p = container_of(m, struct port, taken_down);
+	CHECK_OBJ(p, PORT_MAGIC);
+	must(here == p->lane->reactor);
+	p->leaving = true;
+	close_all(p, "its listener was removed");
+	tell_when_empty(p);
+}
+
+static void post_to(struct port *p, struct reactor *door, struct msg *m,
+		    void (*run)(struct reactor *here, struct msg *m))
 {
 	CHECK_OBJ_NOTNULL(p, PORT_MAGIC);
-	for_all(&p->opening, conn_close, "the broker shuts down");
-	for_all(&p->conns, conn_close, "the broker shuts down");
+	m->run = run;
+	reactor_post(door, p->lane->reactor, m);
+}
+
+void port_finish(struct port *p, struct reactor *door)
+{
+	post_to(p, door, &p->finish, run_finish);
+}
+
+void port_close(struct port *p, struct reactor *door)
+{
+	post_to(p, door, &p->close, run_close);
+}
+
+void port_take_down(struct port *p, struct reactor *door,
+		    void (*emptied)(struct reactor *here, struct msg *m))
+{
+	p->emptied.run = emptied;
+	p->door = door;
+	post_to(p, door, &p->taken_down, run_take_down);
 }
 
 void port_evict(struct port *p)

@@ -6,16 +6,20 @@
 #include "broker/net/conn.h"
 #include "broker/net/net.h"
 
+struct gate;
 struct guest;
 struct lane;
 
-/* One core's end of one listener: the connections that came by it and live on this core. */
+/* One core's end of one gate: the connections that came by it and live on this core. */
 struct port {
 	unsigned magic;
+	struct gate *gate;
 	const struct net_listener *listener;
 	const struct sys_addr *address; /* where the listener is bound */
+	const struct principal_rules *principals;
 	const struct conn_events *events;
 	struct lane *lane;
+	bool tls;
 	uint32_t frame_max;             /* that a connection begins with */
 	int64_t handshake_ms;
 	struct list opening;            /* in their TLS handshake, oldest first */
@@ -23,16 +27,26 @@ struct port {
 	struct timer timer;             /* the earliest end of a handshake or of idleness */
 	unsigned next_id;
 	struct log_limit log;           /* lines about peers that do not speak Kafka, or no TLS */
+	size_t n_conns;                 /* whose memory is there */
+	struct msg finish, close;       /* at the end of the net object */
+	/* When the gate is taken down: */
+	struct msg taken_down, emptied;
+	struct reactor *door;           /* who hears when it is empty; there before `leaving` */
+	bool leaving;
 };
 
-void port_init(struct port *p, const struct net_config *config, const struct net_listener *listener,
-	       const struct sys_addr *address, struct lane *lane);
+void port_init(struct port *p, const struct net_config *config, struct gate *gate, struct lane *lane);
 /* Makes a connection of what the door has let in; it is the port's from now on. */
 void port_admit(struct port *p, struct guest *guest);
-/* Lets all finish, or closes them. */
-void port_finish(struct port *p);
-void port_close(struct port *p);
 /* Closes the least recently active one, in favour of others. */
 void port_evict(struct port *p);
+
+/* ---- on the door's core; each does its work on the port's ---- */
+/* Lets all finish, or closes them. Once each. */
+void port_finish(struct port *p, struct reactor *door);
+void port_close(struct port *p, struct reactor *door);
+/* Closes them, and posts `emptied` to the door when their memory has gone. */
+void port_take_down(struct port *p, struct reactor *door,
+		    void (*emptied)(struct reactor *here, struct msg *m));
 
 #endif

@@ -8,51 +8,26 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
-#include "broker/net/tls_watch_priv.h"
+#include "broker/net/gate_priv.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { DOOR_MAGIC = 0x0d00207e, GATE_MAGIC = 0x06a7e11d, GUEST_MAGIC = 0x064e57aa, EVICT_MAGIC = 0x0e71c7ee };
+enum { DOOR_MAGIC = 0x0d00207e, GUEST_MAGIC = 0x064e57aa, EVICT_MAGIC = 0x0e71c7ee };
 enum { NS_IN_MS = 1000000, LOG_EVERY_MS = 1000 };
 #define NS_IN_S INT64_C(1000000000)
 
 #define LOGGER "kafka.network.DataPlaneAcceptor"
-
-/* So many a second, and as many at once after a quiet second. */
-struct pace {
-	int64_t per_s;    /* -1: no limit */
-	int64_t next_ns;  /* when the one after those already let in would be due */
-};
-
-struct gate {
-	unsigned magic;
-	struct door *door;
-	const struct net_listener *listener;
-	int index;
-	struct io io;
-	struct sys_addr bound;
-	struct timer pause;
-	struct list guests;    /* in their order of arrival */
-	int64_t count;
-	struct pace pace;
-	struct tls_watch tls;  /* when the listener has TLS */
-};
-
-struct ip_max {
-	struct sys_addr addr;
-	int64_t max;
-};
 
 struct door {
 	unsigned magic;
 	struct reactor *reactor;
 	struct reactor **cores;
 	int n_cores;
-	struct port *ports;    /* of core i: ports + i * NET_LISTENERS_MAX */
+	struct list gates;
 	int n_gates;
-	struct gate gates[NET_LISTENERS_MAX];
+	struct list down;      /* gates that were taken down, and are still in use */
 	bool open;
 	int64_t max_connections, max_per_ip;
 	int send_buffer_bytes, receive_buffer_bytes;
@@ -60,8 +35,7 @@ struct door {
 	int64_t *per_core;
 	struct pace pace;
 	struct ip_table *ips;
-	struct ip_max *ip_maxes;
-	int n_ip_maxes;
+	struct ip_maxes ip_maxes;
 	struct timer tls_poll;
 	struct log_limit log;
 	void (*when_empty)(void *arg);
@@ -69,7 +43,12 @@ struct door {
 	atomic_ullong accepted, refused;
 };
 
+#define each_gate(g, d) \
+	list_for_each_safe(it_##g, &(d)->gates) \
+		for (struct gate *g = list_entry(it_##g, struct gate, link); g; g = NULL)
+
 static void look_all(struct door *d);
+static void make_room(struct door *d);
 
 /* ---- limits ---- */
 
@@ -92,23 +71,23 @@ static void pace_count(struct pace *p, int64_t now)
 /* Kafka: with several listeners the brokers' own is never short of a slot because of the others. */
 static bool is_protected(const struct gate *g)
 {
-	return g->listener->inter_broker && g->door->n_gates > 1;
+	return g->listener.inter_broker && g->door->n_gates > 1;
 }
 
 static bool has_slot(const struct gate *g)
 {
 	const struct door *d = g->door;
-	if (g->listener->max_connections >= 0 && g->count >= g->listener->max_connections)
+	if (g->max_connections >= 0 && g->count >= g->max_connections)
 		return false;
 	return is_protected(g) || d->max_connections < 0 || d->count < d->max_connections;
 }
 
 static int64_t ip_max(const struct door *d, const struct sys_addr *peer)
 {
-	for (int i = 0; i < d->n_ip_maxes; i++) {
-		const struct sys_addr *a = &d->ip_maxes[i].addr;
+	for (int i = 0; i < d->ip_maxes.n; i++) {
+		const struct sys_addr *a = &d->ip_maxes.v[i].addr;
 		if (a->len == peer->len && memcmp(a->raw, peer->raw, a->len) == 0)
-			return d->ip_maxes[i].max;
+			return d->ip_maxes.v[i].max;
 	}
 	return d->max_per_ip;
 }
@@ -125,6 +104,7 @@ static void guest_forget(struct guest *g)
 	d->per_core[g->core]--;
 	ip_table_remove(d->ips, g->ip);
 	FREE_OBJ(g);
+	make_room(d);
 	if (d->count == 0 && d->when_empty) {
 		void (*run)(void *arg) = d->when_empty;
 		d->when_empty = NULL;
@@ -149,17 +129,12 @@ void guest_leaves(struct guest *g, struct reactor *here)
 	reactor_post(here, g->gate->door->reactor, &g->msg);
 }
 
-static struct port *port_of(const struct door *d, int core, const struct gate *g)
-{
-	return &d->ports[core * NET_LISTENERS_MAX + g->index];
-}
-
 static void guest_arrives(struct reactor *here, struct msg *m)
 {
 	struct guest *g = container_of(m, struct guest, msg);
 	CHECK_OBJ(g, GUEST_MAGIC);
 	must(here == g->gate->door->cores[g->core]);
-	port_admit(port_of(g->gate->door, g->core, g->gate), g);
+	port_admit(&g->gate->ports[g->core], g);
 }
 
 static int quietest_core(const struct door *d)
@@ -181,7 +156,7 @@ static void let_in(struct gate *gate, int fd, const struct sys_addr *peer, struc
 	g->fd = fd;
 	g->peer = *peer;
 	g->core = quietest_core(d);
-	g->tls = gate->listener->tls ? tlsctx_get(gate->tls.now) : NULL;
+	g->tls = gate->tls.now.ctx ? tlsctx_get(gate->tls.now.ctx) : NULL;
 	g->msg.run = guest_arrives;
 	list_push_back(&gate->guests, &g->link);
 	gate->count++;
@@ -211,21 +186,24 @@ static void evict(struct reactor *here, struct msg *m)
 	FREE_OBJ(e);
 }
 
-/* A protected listener has taken a connection above max.connections: another listener gives one up, the least
- * recently active on the core of its oldest. */
+/* There are more than max.connections: the limit was lowered, or a protected listener took one above it.
+ * Another listener gives one up, the least recently active on the core of its oldest. When that has left,
+ * the next one goes. */
 static void make_room(struct door *d)
 {
 	struct gate *from = NULL;
 	struct evict *e;
-	for (int i = 0; i < d->n_gates; i++)
-		if (!is_protected(&d->gates[i]) && d->gates[i].count > (from ? from->count : 0))
-			from = &d->gates[i];
+	if (!d->open || d->max_connections < 0 || d->count <= d->max_connections)
+		return;
+	each_gate(g, d)
+		if (!is_protected(g) && g->count > (from ? from->count : 0))
+			from = g;
 	if (!from)
 		return;
 	int core = list_entry(from->guests.next, struct guest, link)->core;
 	ALLOC_OBJ(e, EVICT_MAGIC);
 	e->msg.run = evict;
-	e->port = port_of(d, core, from);
+	e->port = &from->ports[core];
 	reactor_post(d->reactor, d->cores[core], &e->msg);
 }
 
@@ -235,7 +213,7 @@ static void out_of_means(struct gate *g, int rc)
 {
 	struct door *d = g->door;
 	if (log_limited(&d->log, reactor_wall_ms(d->reactor), LOG_EVERY_MS))
-		log_error(LOGGER, "Listener %s cannot accept connections for now: %s%s", g->listener->name,
+		log_error(LOGGER, "Listener %s cannot accept connections for now: %s%s", g->listener.name,
 			  strerror(-rc), rc == -EMFILE ? "; raise the limit of open files (ulimit -n)" : "");
 	timer_arm(d->reactor, &g->pause, DOOR_PAUSE_MS);
 }
@@ -251,14 +229,14 @@ static void look(struct gate *g)
 
 static void look_all(struct door *d)
 {
-	for (int i = 0; i < d->n_gates && d->open; i++)
-		look(&d->gates[i]);
+	each_gate(g, d)
+		if (d->open)
+			look(g);
 }
 
 static void paused(struct reactor *here, struct timer *t)
 {
 	struct gate *g = container_of(t, struct gate, pause);
-	CHECK_OBJ(g, GATE_MAGIC);
 	reactor_must_be_here(here);
 	look(g);
 }
@@ -278,8 +256,7 @@ static void check_in(struct gate *g, int fd, const struct sys_addr *peer)
 		return;
 	}
 	let_in(g, fd, peer, ip);
-	if (d->max_connections >= 0 && d->count > d->max_connections)
-		make_room(d);
+	make_room(d);
 }
 
 /* One connection. False when there is none, or none may come now. */
@@ -311,7 +288,6 @@ static bool accept_one(struct gate *g)
 static void gate_ready(struct reactor *here, struct io *io, uint32_t events)
 {
 	struct gate *g = container_of(io, struct gate, io);
-	CHECK_OBJ(g, GATE_MAGIC);
 	must(here == g->door->reactor);
 	(void)events;
 	for (int i = 0; i < DOOR_BATCH && accept_one(g); i++)
@@ -324,9 +300,9 @@ static void gate_ready(struct reactor *here, struct io *io, uint32_t events)
 
 static void look_at_certificates(struct door *d, bool must_try)
 {
-	for (int i = 0; i < d->n_gates; i++)
-		if (d->gates[i].listener->tls)
-			tls_watch_look(&d->gates[i].tls, d->reactor, must_try);
+	each_gate(g, d)
+		if (g->tls.now.ctx)
+			tls_watch_look(&g->tls, d->reactor, must_try);
 }
 
 static void tls_poll(struct reactor *here, struct timer *t)
@@ -347,66 +323,17 @@ void door_reload(struct door *d)
 
 /* ---- life ---- */
 
-static int bind_gate(struct gate *g, int backlog, char error[TLS_ERROR_BYTES])
+static void hang(struct door *d, struct gate *g)
 {
-	const struct net_listener *l = g->listener;
-	/* Sockets that share their port would let two brokers listen on one without a word. */
-	int rc = l->port ? sys_port_taken(l->host, l->port) : 0;
-	if (rc == 0)
-		rc = sys_listen(l->host, l->port, backlog, &g->bound);
-	if (rc < 0)
-		snprintf(error, TLS_ERROR_BYTES, "listener %s cannot listen on %s:%u: %s", l->name,
-			 l->host && l->host[0] ? l->host : "*", l->port, strerror(-rc));
-	else
-		g->io.fd = rc;
-	return min_of(rc, 0);
-}
-
-static int gate_init(struct gate *g, struct door *d, int index, const struct net_config *config,
-		     char error[TLS_ERROR_BYTES])
-{
-	const struct net_listener *l = &config->listeners[index];
-	*g = (struct gate){ .magic = GATE_MAGIC, .door = d, .listener = l, .index = index };
-	g->io = (struct io){ .fd = -1, .ready = gate_ready };
+	g->door = d;
+	g->io.ready = gate_ready;
 	g->pause.fire = paused;
-	g->pace.per_s = l->max_creation_rate;
-	list_init(&g->guests);
-	int rc = l->tls ? tls_watch_init(&g->tls, l->tls, l->name, error) : 0;
-	return rc < 0 ? rc : bind_gate(g, config->backlog, error);
-}
-
-static void gate_fini(struct gate *g)
-{
-	must(!g->io.watched && list_empty(&g->guests));
-	if (g->io.fd >= 0)
-		sys_close(g->io.fd);
-	if (g->listener->tls)
-		tls_watch_fini(&g->tls);
-	g->magic = 0;
-}
-
-/* A name may have several addresses: the limit is of each. */
-static int resolve_ip_maxes(struct door *d, const struct net_config *config, char error[TLS_ERROR_BYTES])
-{
-	enum { ADDRESSES_MAX = 16 };
-	for (int i = 0; i < config->n_ip_limits; i++) {
-		const struct net_ip_limit *l = &config->ip_limits[i];
-		struct sys_addr found[ADDRESSES_MAX];
-		int n = sys_resolve(l->host, 0, found, ADDRESSES_MAX);
-		if (n <= 0) {
-			snprintf(error, TLS_ERROR_BYTES, "max.connections.per.ip.overrides: %s has no "
-				 "address: %s", l->host, strerror(n < 0 ? -n : ENOENT));
-			return n < 0 ? n : -ENOENT;
-		}
-		d->ip_maxes = mem_realloc(d->ip_maxes, (size_t)(d->n_ip_maxes + n) * sizeof *d->ip_maxes);
-		for (int k = 0; k < n; k++)
-			d->ip_maxes[d->n_ip_maxes++] = (struct ip_max){ found[k], l->max_connections };
-	}
-	return 0;
+	list_push_back(&d->gates, &g->link);
+	d->n_gates++;
 }
 
 struct door *door_new(const struct net_config *config, struct reactor **cores, int n_cores,
-		      struct port *ports, char error[TLS_ERROR_BYTES])
+		      struct lane **lanes, char error[TLS_ERROR_BYTES])
 {
 	struct door *d;
 	must(n_cores > 0 && config->n_listeners <= NET_LISTENERS_MAX);
@@ -414,7 +341,8 @@ struct door *door_new(const struct net_config *config, struct reactor **cores, i
 	d->reactor = cores[0];
 	d->cores = cores;
 	d->n_cores = n_cores;
-	d->ports = ports;
+	list_init(&d->gates);
+	list_init(&d->down);
 	d->max_connections = config->max_connections;
 	d->max_per_ip = config->max_per_ip;
 	d->send_buffer_bytes = config->send_buffer_bytes;
@@ -423,30 +351,51 @@ struct door *door_new(const struct net_config *config, struct reactor **cores, i
 	d->per_core = mem_zalloc((size_t)n_cores * sizeof *d->per_core);
 	d->ips = ip_table_new();
 	d->tls_poll.fire = tls_poll;
-	int rc = resolve_ip_maxes(d, config, error);
-	for (int i = 0; i < config->n_listeners && rc == 0; i++)
-		rc = gate_init(&d->gates[d->n_gates++], d, i, config, error);
+	struct gate_plan plan = { config, lanes, n_cores, false };
+	int rc = ip_maxes_resolve(&d->ip_maxes, config, error);
+	for (int i = 0; i < config->n_listeners && rc == 0; i++) {
+		struct gate *g = gate_new(&config->listeners[i], &plan, error);
+		if (g)
+			hang(d, g);
+		else
+			rc = -EINVAL;
+	}
 	if (rc == 0)
 		return d;
 	door_free(d);
 	return NULL;
 }
 
-const struct sys_addr *door_address(const struct door *d, int listener)
+static struct gate *find_gate(struct door *d, const char *name)
+{
+	each_gate(g, d)
+		if (strcmp(g->listener.name, name) == 0)
+			return g;
+	return NULL;
+}
+
+const struct sys_addr *door_address(struct door *d, const char *name)
 {
 	CHECK_OBJ_NOTNULL(d, DOOR_MAGIC);
-	must(listener >= 0 && listener < d->n_gates);
-	return &d->gates[listener].bound;
+	const struct gate *g = find_gate(d, name);
+	must(g != NULL);
+	return &g->bound;
+}
+
+static void free_gates(struct list *gates)
+{
+	for (struct list *it; (it = list_pop_front(gates));)
+		gate_free(list_entry(it, struct gate, link));
 }
 
 void door_free(struct door *d)
 {
 	CHECK_OBJ_NOTNULL(d, DOOR_MAGIC);
 	must(!d->open && d->count == 0);
-	for (int i = 0; i < d->n_gates; i++)
-		gate_fini(&d->gates[i]);
+	free_gates(&d->gates);
+	free_gates(&d->down);
 	ip_table_free(d->ips);
-	free(d->ip_maxes);
+	free(d->ip_maxes.v);
 	free(d->per_core);
 	FREE_OBJ(d);
 }
@@ -466,13 +415,20 @@ void door_shut(struct door *d)
 	reactor_must_be_here(d->reactor);
 	d->open = false;
 	timer_cancel(d->reactor, &d->tls_poll);
-	for (int i = 0; i < d->n_gates; i++) {
-		struct gate *g = &d->gates[i];
-		timer_cancel(d->reactor, &g->pause);
-		io_unwatch(d->reactor, &g->io);
-		sys_close(g->io.fd);
-		g->io.fd = -1;
+	each_gate(g, d) {
+		gate_shut(g, d->reactor);
+		for (int i = 0; i < d->n_cores; i++)
+			port_finish(&g->ports[i], d->reactor);
 	}
+}
+
+void door_close_now(struct door *d)
+{
+	CHECK_OBJ_NOTNULL(d, DOOR_MAGIC);
+	reactor_must_be_here(d->reactor);
+	each_gate(g, d)
+		for (int i = 0; i < d->n_cores; i++)
+			port_close(&g->ports[i], d->reactor);
 }
 
 void door_when_empty(struct door *d, void (*run)(void *arg), void *arg)
@@ -492,4 +448,85 @@ void door_count(const struct door *d, struct door_counters *out)
 	CHECK_OBJ_NOTNULL(d, DOOR_MAGIC);
 	out->accepted = atomic_load_explicit(&d->accepted, memory_order_relaxed);
 	out->refused = atomic_load_explicit(&d->refused, memory_order_relaxed);
+}
+
+/* ---- changes ---- */
+
+void door_survey(struct door *d, struct door_change *change)
+{
+	CHECK_OBJ_NOTNULL(d, DOOR_MAGIC);
+	reactor_must_be_here(d->reactor);
+	for (int i = 0; i < change->to->n_listeners; i++) {
+		const struct net_listener *l = &change->to->listeners[i];
+		struct door_change_of *c = &change->of[i];
+		const struct gate *old = find_gate(d, l->name);
+		each_gate(g, d)
+			if (g->bound.port == l->port)
+				c->shares_port = true;
+		c->stays = old && gate_fits(old, l);
+		if (!c->stays || !l->tls)
+			continue;
+		const struct tls_made *tls = old->tls.next.ctx ? &old->tls.next : &old->tls.now;
+		c->same_tls = tls_config_same(tls->config, l->tls);
+		c->old_tls = tlsctx_get(tls->ctx);
+	}
+}
+
+static void gate_is_gone(struct gate *g)
+{
+	list_remove(&g->link);
+	gate_free(g);
+}
+
+static void take_down(struct door *d, struct gate *g)
+{
+	list_remove(&g->link);
+	d->n_gates--;
+	list_push_back(&d->down, &g->link);
+	gate_take_down(g, d->reactor, gate_is_gone);
+}
+
+static bool stays(const struct door_change *change, const struct gate *g)
+{
+	for (int i = 0; i < change->to->n_listeners; i++)
+		if (change->of[i].stays && strcmp(change->to->listeners[i].name, g->listener.name) == 0)
+			return true;
+	return false;
+}
+
+static void change_gate(struct gate *g, const struct net_listener *l, struct door_change_of *c)
+{
+	g->max_connections = l->max_connections;
+	g->pace.per_s = l->max_creation_rate;
+	if (c->tls.ctx)
+		tls_watch_put(&g->tls, &c->tls);
+}
+
+int door_change(struct door *d, struct door_change *change)
+{
+	CHECK_OBJ_NOTNULL(d, DOOR_MAGIC);
+	reactor_must_be_here(d->reactor);
+	if (!d->open)
+		return -ESHUTDOWN;
+	each_gate(g, d)
+		if (!stays(change, g))
+			take_down(d, g);
+	for (int i = 0; i < change->to->n_listeners; i++) {
+		struct door_change_of *c = &change->of[i];
+		if (c->fresh)
+			hang(d, c->fresh);
+		c->fresh = NULL;
+		struct gate *g = find_gate(d, change->to->listeners[i].name);
+		change_gate(g, &change->to->listeners[i], c);
+		c->bound = g->bound;
+	}
+	d->max_connections = change->to->max_connections;
+	d->max_per_ip = change->to->max_per_ip;
+	d->pace.per_s = change->to->max_creation_rate;
+	free(d->ip_maxes.v);
+	d->ip_maxes = change->ip_maxes;
+	change->ip_maxes = (struct ip_maxes){ 0 };
+	look_all(d);
+	make_room(d);
+	return 0;
 }

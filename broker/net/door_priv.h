@@ -7,6 +7,7 @@
 #define SAMSA_NET_DOOR_PRIV_H
 
 #include "broker/net/conn_priv.h"
+#include "broker/net/gate_priv.h"
 #include "broker/net/ip_table_priv.h"
 
 enum {
@@ -15,7 +16,6 @@ enum {
 };
 
 struct door;
-struct gate;
 
 /* One connection, as the door sees it. The door's, but while it is under way to a core, or that core's
  * connection. */
@@ -31,19 +31,54 @@ struct guest {
 	struct sys_addr peer;
 };
 
-/* Binds all sockets; `config`, `cores` and `ports` (core i's begin at i * NET_LISTENERS_MAX) are borrowed for
- * its life. NULL, and one line in `error`. Blocks. */
+/* max.connections.per.ip.overrides, resolved. */
+struct ip_maxes {
+	struct ip_max {
+		struct sys_addr addr;
+		int64_t max;
+	} *v;
+	int n;
+};
+/* A name may have several addresses: the limit is of each. Blocks. 0, or negative errno and a line. */
+int ip_maxes_resolve(struct ip_maxes *out, const struct net_config *config, char error[TLS_ERROR_BYTES]);
+
+/* Binds all sockets; `cores` and `lanes` are borrowed for its life. NULL, and one line in `error`. Blocks. */
 struct door *door_new(const struct net_config *config, struct reactor **cores, int n_cores,
-		      struct port *ports, char error[TLS_ERROR_BYTES]);
-const struct sys_addr *door_address(const struct door *d, int listener);
+		      struct lane **lanes, char error[TLS_ERROR_BYTES]);
+/* Of a listener that is there. Before the door is open. */
+const struct sys_addr *door_address(struct door *d, const char *name);
 void door_free(struct door *d);
+
+/* A change on its way (change.c): surveyed at the door, made ready on a helper, carried out at the door. */
+struct door_change_of {
+	/* surveyed */
+	bool stays;              /* by the gate that is there */
+	bool shares_port, same_tls;
+	struct tlsctx *old_tls;  /* a hold, of the gate that is there */
+	/* made ready */
+	struct gate *fresh;
+	struct tls_made tls;
+	/* carried out */
+	struct sys_addr bound;
+};
+struct door_change {
+	const struct net_config *to;
+	struct door_change_of of[NET_LISTENERS_MAX];
+	struct ip_maxes ip_maxes;
+};
 
 /* ---- on the door's core ---- */
 void door_open(struct door *d);
+/* Stops accepting; connections finish what is in flight. */
 void door_shut(struct door *d);
+/* After door_shut(), once: ends them. */
+void door_close_now(struct door *d);
 /* `run(arg)` once no guest is left, at once or later. */
 void door_when_empty(struct door *d, void (*run)(void *arg), void *arg);
 void door_reload(struct door *d);
+void door_survey(struct door *d, struct door_change *change);
+/* -ESHUTDOWN, and nothing has changed, when it has been shut. */
+int door_change(struct door *d, struct door_change *change);
 
 /* ---- on a guest's core ---- */
 /* Its connection is gone. */

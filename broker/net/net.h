@@ -20,8 +20,7 @@ enum {
 	NET_TLS_POLL_MS = 5 * 1000,       /* how often key and trust stores are looked at */
 };
 
-/* What is the same for a listener for as long as the broker runs. All text is borrowed for the net object's
- * life. */
+/* A listener. Text is borrowed for the call only. */
 struct net_listener {
 	const char *name;            /* "INTERNAL" */
 	const char *host;            /* "" is every address */
@@ -29,9 +28,9 @@ struct net_listener {
 	bool sasl;                   /* starts at the before-authentication frame limit */
 	/* protected: not refused by max.connections when there are other listeners */
 	bool inter_broker;
-	const struct tls_config *tls; /* NULL: plain */
-	/* ssl.principal.mapping.rules; NULL: names stay as they are */
-	const struct principal_rules *principals;
+	const struct tls_config *tls; /* NULL: plain; not told by conn_listener() */
+	/* ssl.principal.mapping.rules; NULL: names stay as they are; not told by conn_listener() */
+	const char *principal_rules;
 	int64_t max_connections;     /* listener.name.X.max.connections; -1: no limit */
 	/* listener.name.X.max.connection.creation.rate, a second; -1: no limit */
 	int64_t max_creation_rate;
@@ -71,10 +70,21 @@ struct net;
  * `error`. The door is cores[0]. `cores` must outlive the net object. */
 struct net *net_new(const struct net_config *config, struct reactor **cores, int n_cores,
 		    char error[TLS_ERROR_BYTES]);
-/* Where listener `i` is bound. */
+/* Where listener `i` of the latest configuration is bound. Whoever changes it may ask. */
 const struct sys_addr *net_listener_address(const struct net *net, int i);
 /* What connections of a data core share; outbound ones (client.h) may use it too. */
 struct lane *net_lane(const struct net *net, int core);
+/* From now on the listeners and limits of `to` hold; nothing else of it is looked at. A listener that goes
+ * loses its connections; one that is elsewhere, or speaks otherwise, than the one of its name goes and
+ * comes. One that stays keeps its connections, whatever becomes of its limits; with other TLS keys new
+ * connections get a new context, which must be one that may follow (tlsctx_may_replace). All or nothing:
+ * 0, or negative errno with one line in `error`. Waits: in a fiber of `here`, one at a time, between
+ * net_open() and net_close(). */
+int net_change(struct net *net, struct reactor *here, const struct net_config *to,
+	       char error[TLS_ERROR_BYTES]);
+/* Whether it could, but for what only binding tells. */
+int net_prove(struct net *net, struct reactor *here, const struct net_config *to,
+	      char error[TLS_ERROR_BYTES]);
 /* Starts to accept. `from` is the caller's reactor. */
 void net_open(struct net *net, struct reactor *from);
 /* Stops accepting, ends idle connections and lets the others finish what is in flight; then posts `done` to

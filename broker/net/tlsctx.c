@@ -21,6 +21,7 @@ struct tlsctx {
 	BIO_METHOD *bio;
 	X509 *certificate; /* ours; NULL for a client without one */
 	bool checks_host;
+	bool has_trust;    /* a trust store */
 };
 
 /* ---- protocols and suites ---- */
@@ -215,6 +216,7 @@ static struct tlsctx *tlsctx_make(const struct tls_config *config, bool server, 
 	t->bio = tls_bio_method_new();
 	t->ssl = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 	t->checks_host = config->check_host;
+	t->has_trust = config->truststore_location || config->truststore_certs;
 	must(t->ssl != NULL);
 	set_manners(t->ssl);
 	set_verification(t->ssl, config, server);
@@ -299,13 +301,9 @@ static bool names_all(const X509 *old, const X509 *fresh)
 	return all;
 }
 
-bool tlsctx_may_replace(const struct tlsctx *old, const struct tlsctx *fresh, const struct tls_config *config,
-			char error[TLS_ERROR_BYTES])
+static bool same_names(const struct tlsctx *old, const struct tlsctx *fresh, const struct tls_config *config,
+		       char error[TLS_ERROR_BYTES])
 {
-	CHECK_OBJ_NOTNULL(old, TLSCTX_MAGIC);
-	CHECK_OBJ_NOTNULL(fresh, TLSCTX_MAGIC);
-	if (!old->certificate || !fresh->certificate)
-		return true;
 	if (!config->allow_dn_changes && X509_NAME_cmp(X509_get_subject_name(old->certificate),
 						       X509_get_subject_name(fresh->certificate)) != 0) {
 		char was[160], is[160];
@@ -322,4 +320,41 @@ bool tlsctx_may_replace(const struct tlsctx *old, const struct tlsctx *fresh, co
 		return false;
 	}
 	return true;
+}
+
+/* Whether who has one's trust store takes the other's certificate. */
+static bool trusts(const struct tlsctx *one, const struct tlsctx *other, char error[TLS_ERROR_BYTES])
+{
+	STACK_OF(X509) *chain = NULL;
+	X509_STORE_CTX *check = X509_STORE_CTX_new();
+	SSL_CTX_get0_chain_certs(other->ssl, &chain);
+	must(check != NULL);
+	X509_STORE *store = SSL_CTX_get_cert_store(one->ssl);
+	bool fine = X509_STORE_CTX_init(check, store, other->certificate, chain) == 1 &&
+		    X509_STORE_CTX_set_purpose(check, X509_PURPOSE_SSL_SERVER) == 1 &&
+		    X509_verify_cert(check) == 1;
+	if (!fine)
+		snprintf(error, TLS_ERROR_BYTES,
+			 "brokers with the old and the new settings would not trust each other: %s",
+			 X509_verify_cert_error_string(X509_STORE_CTX_get_error(check)));
+	X509_STORE_CTX_free(check);
+	return fine;
+}
+
+bool tlsctx_may_replace(const struct tlsctx *old, const struct tlsctx *fresh, const struct tls_config *config,
+			char error[TLS_ERROR_BYTES])
+{
+	CHECK_OBJ_NOTNULL(old, TLSCTX_MAGIC);
+	CHECK_OBJ_NOTNULL(fresh, TLSCTX_MAGIC);
+	if (!old->has_trust && fresh->has_trust) {
+		snprintf(error, TLS_ERROR_BYTES, "Cannot add SSL truststore to an existing listener for "
+			 "which no truststore was configured.");
+		return false;
+	}
+	if (!old->certificate || !fresh->certificate) /* a server has one */
+		return true;
+	if (!same_names(old, fresh, config, error))
+		return false;
+	return !config->of_brokers || !old->has_trust || !fresh->has_trust ||
+	       (trusts(old, fresh, error) && trusts(fresh, old, error));
 }

@@ -41,7 +41,14 @@ struct tls_config {
 	bool allow_dn_changes;              /* ssl.allow.dn.changes: else a reload keeps the subject */
 	/* ssl.allow.san.changes: else a reload keeps the alternative names */
 	bool allow_san_changes;
+	bool of_brokers;                    /* the brokers' own listener: what follows must trust what was */
 };
+
+/* With text of its own. */
+struct tls_config *tls_config_copy(const struct tls_config *config);
+/* NULL is nothing. */
+void tls_config_free(struct tls_config *config);
+bool tls_config_same(const struct tls_config *a, const struct tls_config *b);
 
 struct tlsctx;
 
@@ -53,7 +60,9 @@ struct tlsctx *tlsctx_get(struct tlsctx *t);
 void tlsctx_put(struct tlsctx *t);
 struct ssl_ctx_st *tlsctx_ssl(const struct tlsctx *t);
 bool tlsctx_checks_host(const struct tlsctx *t);
-/* Whether `fresh` may follow `old` under allow_dn_changes and allow_san_changes; says why not in `error`. */
+/* Whether `fresh` may follow `old` on a listener: where there was no trust store none comes, the
+ * certificate keeps its names but for what `config` allows, and where brokers meet each trusts the other.
+ * Says why not in `error`. */
 bool tlsctx_may_replace(const struct tlsctx *old, const struct tlsctx *fresh, const struct tls_config *config,
 			char error[TLS_ERROR_BYTES]);
 

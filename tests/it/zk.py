@@ -1,4 +1,5 @@
 """A small ZooKeeper client: enough of its wire format to look at the tree, change it, and end sessions."""
+import json
 import re
 import socket
 import struct
@@ -9,7 +10,7 @@ Stat = namedtuple("Stat", "czxid mzxid ctime mtime version cversion aversion eph
 STAT = struct.Struct(">qqqqiiiqiiq")
 
 CREATE, DELETE, GET, SET, GET_ACL, CHILDREN, CLOSE = 1, 2, 4, 5, 6, 12, -11
-EPHEMERAL = 1
+EPHEMERAL, SEQUENTIAL = 1, 2
 SESSION_EXPIRED = -112
 ERRORS = {-4: "connection loss", -101: "no node", -110: "node exists", SESSION_EXPIRED: "session expired", -103: "bad version",
           -111: "not empty", -108: "no children for ephemerals"}
@@ -156,6 +157,19 @@ class Zk:
 
     def set(self, path, data, version=-1):
         self._call(SET, self._path(path) + buffer(data) + struct.pack(">i", version))
+
+    def configure(self, entity, config, announce=True):
+        """What /config keeps for an entity ("brokers/1", "topics/t"), all of it, written and announced as Kafka's tools
+        do; {} for nothing."""
+        path = f"/config/{entity}"
+        data = json.dumps({"version": 1, "config": {k: str(v) for k, v in config.items()}}).encode()
+        if self.exists(path):
+            self.set(path, data)
+        else:
+            self.create(path, data)
+        if announce:
+            change = json.dumps({"version": 2, "entity_path": entity}, separators=(",", ":")).encode()
+            self.create("/config/changes/config_change_", change, SEQUENTIAL)
 
     def delete(self, path, version=-1):
         self._call(DELETE, self._path(path) + struct.pack(">i", version))

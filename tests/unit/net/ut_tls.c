@@ -145,18 +145,15 @@ static void principals(void)
 	};
 	for (unsigned i = 0; i < countof(cases); i++) {
 		struct ut_net u;
-		char why[PRINCIPAL_WHY_BYTES];
-		struct principal_rules *rules = principal_rules_parse(cases[i].rules, why);
 		init(&u);
 		tls.client_auth = TLS_CLIENT_AUTH_REQUESTED;
-		u.listeners[0].principals = rules;
+		u.listeners[0].principal_rules = cases[i].rules;
 		ut_open(&u);
 		CU_ASSERT_EQUAL(is_served(&u, &client, TLS1_3_VERSION), cases[i].principal != NULL);
 		CU_ASSERT_STRING_EQUAL(u.principal, cases[i].principal ? cases[i].principal : "");
 		CU_ASSERT(is_served(&u, NULL, TLS1_3_VERSION));
 		CU_ASSERT_STRING_EQUAL(u.principal, CONN_ANONYMOUS);
 		fini(&u);
-		principal_rules_free(&rules);
 	}
 }
 

@@ -232,14 +232,14 @@ static void watch(void)
 	snprintf(good, sizeof good, "%s%s", server.key_pem, server.cert_pem);
 	ut_write_file(path, good);
 	CU_ASSERT_EQUAL(tls_watch_init(&w, &c, "SSL", error), 0);
-	struct tlsctx *first = w.now;
+	struct tlsctx *first = w.now.ctx;
 	tls_watch_look(&w, r, false);
 	turn_until_looked(r, &w);
-	CU_ASSERT_PTR_EQUAL(w.now, first); /* nothing has changed */
+	CU_ASSERT_PTR_EQUAL(w.now.ctx, first); /* nothing has changed */
 	ut_write_file(path, "half a file");
 	tls_watch_look(&w, r, false);
 	turn_until_looked(r, &w);
-	CU_ASSERT_PTR_EQUAL(w.now, first);
+	CU_ASSERT_PTR_EQUAL(w.now.ctx, first);
 	CU_ASSERT(strstr(w.error, path) != NULL);
 	tls_watch_look(&w, r, false);
 	turn_until_looked(r, &w);
@@ -247,12 +247,12 @@ static void watch(void)
 	ut_write_file(path, good);
 	tls_watch_look(&w, r, false);
 	turn_until_looked(r, &w);
-	CU_ASSERT_PTR_NOT_EQUAL(w.now, first);
-	first = tlsctx_get(w.now); /* kept, so that no other can lie at its address */
+	CU_ASSERT_PTR_NOT_EQUAL(w.now.ctx, first);
+	first = tlsctx_get(w.now.ctx); /* kept, so that no other can lie at its address */
 	tls_watch_look(&w, r, true);
 	tls_watch_look(&w, r, true);
 	turn_until_looked(r, &w);
-	CU_ASSERT_PTR_NOT_EQUAL(w.now, first); /* asked for, it does without a change */
+	CU_ASSERT_PTR_NOT_EQUAL(w.now.ctx, first); /* asked for, it does without a change */
 	tlsctx_put(first);
 	sys_helpers_stop(helpers);
 	tls_watch_fini(&w);
