@@ -12,6 +12,7 @@
 #include "broker/base/log.h"
 #include "broker/base/must.h"
 #include "broker/broker_priv.h"
+#include "broker/group/load.h"
 #include "broker/reactor/call.h"
 
 #include "leader_and_isr.kmsg.h"
@@ -183,6 +184,10 @@ static bool up_replicas(struct broker *b)
 	for (int i = 0; i < b->n_cores; i++) {
 		b->replicas[i] = replicas_new(b->reactors[i], b->id, &seed, manager_log_owner(b->manager));
 		b->api.cores[i] = api_core_new(&b->api, i, b->reactors[i], b->replicas[i]);
+		b->coordinators[i] = coordinator_new(b->reactors[i], b->replicas[i], b->config, b->id,
+						     &load_loader);
+		b->api.cores[i]->coordinator = b->coordinators[i];
+		replicas_listen(b->replicas[i], coordinator_role_changed, b->coordinators[i]);
 	}
 	broker_set_state(b, BROKER_RECOVERY);
 	return manager_load(b->manager);
@@ -281,6 +286,22 @@ static void down_net(struct broker *b)
 	}
 }
 
+static void stop_on_core(struct reactor *there, struct call *c)
+{
+	struct broker *b = c->arg;
+	coordinator_stop(b->coordinators[reactor_core(there)], c);
+}
+
+/* Members of groups that wait for each other are told to look elsewhere: connections would not end before
+ * they are. */
+static void down_coordinators(struct broker *b)
+{
+	if (!b->coordinators[0])
+		return;
+	log_info("kafka.coordinator.group.GroupCoordinator", "[GroupCoordinator %d]: Shutting down.", b->id);
+	call_run_all(b->control, b->reactors, b->n_cores, stop_on_core, b, 0);
+}
+
 /* What waits for ZooKeeper goes on waiting only if ZooKeeper is there. */
 static void down_control(struct broker *b)
 {
@@ -320,6 +341,7 @@ static void down(struct broker *b)
 	broker_set_state(b, BROKER_STOPPING);
 	if (b->metastore)
 		metastore_end_waits(b->metastore);
+	down_coordinators(b);
 	down_net(b);
 	broker_unwatch_configs(b);
 	down_control(b);
@@ -379,6 +401,7 @@ struct broker *broker_new(const struct config *config, int cores)
 	tally_name_requests(b->metrics);
 	b->reactors = mem_zalloc((size_t)cores * sizeof *b->reactors);
 	b->replicas = mem_zalloc((size_t)cores * sizeof *b->replicas);
+	b->coordinators = mem_zalloc((size_t)cores * sizeof *b->coordinators);
 	for (int i = 0; i < cores; i++) {
 		b->reactors[i] = reactor_new(i, b->helpers);
 		reactor_set_metrics(b->reactors[i], metrics_core(b->metrics, i));
@@ -410,6 +433,8 @@ void broker_free(struct broker *b)
 	for (int i = 0; i < b->n_cores; i++) {
 		if (b->api.cores)
 			api_core_free(b->api.cores[i]);
+		if (b->coordinators[i])
+			coordinator_free(b->coordinators[i]);
 		if (b->replicas[i])
 			replicas_free(b->replicas[i]);
 	}
@@ -429,6 +454,7 @@ void broker_free(struct broker *b)
 	free(b->api.cores);
 	free(b->reactors);
 	free(b->replicas);
+	free(b->coordinators);
 	free(b->cluster_id);
 	FREE_OBJ(b);
 }

@@ -30,6 +30,7 @@ struct broker {
 	struct reactor *control;
 	struct reactor **reactors;
 	struct replicas **replicas;
+	struct coordinator **coordinators; /* of groups; beside the cores */
 
 	struct logdirs *logdirs;
 	struct zkc *zkc;

@@ -36,6 +36,7 @@ enum {
 };
 
 struct api;
+struct coordinator; /* group/coordinator.h */
 struct manager; /* replica/manager.h */
 struct producer_ids;
 struct request;
@@ -54,6 +55,7 @@ struct api_core {
 	int core;
 	struct reactor *reactor;
 	struct replicas *replicas;
+	struct coordinator *coordinator; /* of groups */
 	struct metadata *meta;      /* the snapshot in force here */
 	struct sessions *sessions;
 	struct codecs *codecs;
@@ -101,8 +103,8 @@ struct request {
 	int64_t received_ns;
 	uint32_t bytes;             /* of the frame */
 	int also;                   /* a kind that it is counted as beside its key: see tally.h */
-	struct msg msg;             /* to the control reactor and back */
-	bool away;                  /* it is on the control reactor */
+	struct msg msg;             /* to another reactor and back */
+	struct reactor *at;         /* where it is: on its own core, or on its way to there or from there */
 	void (*next)(struct request *req); /* what to run where the message goes */
 	struct kenc response;
 	struct chain answer;
@@ -138,6 +140,10 @@ void response_none(struct request *req);
 void request_refuse(struct request *req, const char *why);
 /* Goes on with `next` in a fiber of the control reactor; the core does not touch the request meanwhile. */
 void request_to_control(struct request *req, void (*next)(struct request *req));
+/* Goes on with `next` on another core (on its own: at once), from where it may go on to a third; it is that
+ * core's whole, frame and arena included, until it is answered or refused there, at once or later. For
+ * requests that wait where what they wait for lives. */
+void request_to_home(struct request *req, struct api_core *home, void (*next)(struct request *req));
 /* And back, to go on with `next` on the core. */
 void request_to_core(struct request *req, void (*next)(struct request *req));
 /* The listener that the request came in by: Metadata tells that listener's endpoints. */

@@ -130,7 +130,7 @@ static struct request *request_new(struct api_core *c, struct conn *conn, struct
 	req->also = TALLY_NONE;
 	req->state = NULL;
 	req->row = NULL;
-	req->away = false;
+	req->at = c->reactor;
 	chain_init(&req->answer);
 	req->slot = (struct conn_slot){ .closed = request_closed };
 	conn_slot_open(conn, &req->slot);
@@ -140,6 +140,11 @@ static struct request *request_new(struct api_core *c, struct conn *conn, struct
 const char *request_listener(const struct request *req)
 {
 	return conn_listener(req->conn)->name;
+}
+
+static bool is_away(const struct request *req)
+{
+	return req->at != req->core->reactor;
 }
 
 static void refuse_here(struct request *req)
@@ -160,7 +165,7 @@ void request_refuse(struct request *req, const char *why)
 {
 	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
 	req->refused_why = why;
-	if (req->away)
+	if (is_away(req))
 		request_to_core(req, refuse_here);
 	else
 		refuse_here(req);
@@ -211,7 +216,7 @@ void response_send(struct request *req)
 	if (error)
 		log_error(LOGGER, "The response to api key %d, version %d cannot be made: %s.", req->row->key,
 			  req->version, strerror(-error));
-	if (req->away)
+	if (is_away(req))
 		request_to_core(req, answer);
 	else
 		answer(req);
@@ -265,31 +270,44 @@ void api_drain(struct api *api)
 		fiber_wait(api->control, &api->idle);
 }
 
-void request_to_control(struct request *req, void (*next)(struct request *req))
-{
-	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
-	must(!req->away);
-	req->away = true;
-	req->next = next;
-	req->msg.run = on_control;
-	reactor_post(req->core->reactor, req->core->api->control, &req->msg);
-}
+/* ---- from one reactor to another ---- */
 
 static void on_core(struct reactor *here, struct msg *m)
 {
 	struct request *req = container_of(m, struct request, msg);
-	must(here == req->core->reactor && req->away);
-	req->away = false;
+	must(here == req->at);
 	req->next(req);
+}
+
+static void move(struct request *req, struct reactor *to, void (*run)(struct reactor *here, struct msg *m),
+		 void (*next)(struct request *req))
+{
+	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
+	struct reactor *from = req->at;
+	must(from != to);
+	req->at = to;
+	req->next = next;
+	req->msg.run = run;
+	reactor_post(from, to, &req->msg);
+}
+
+void request_to_control(struct request *req, void (*next)(struct request *req))
+{
+	must(!is_away(req));
+	move(req, req->core->api->control, on_control, next);
+}
+
+void request_to_home(struct request *req, struct api_core *home, void (*next)(struct request *req))
+{
+	if (req->at == home->reactor)
+		next(req);
+	else
+		move(req, home->reactor, on_core, next);
 }
 
 void request_to_core(struct request *req, void (*next)(struct request *req))
 {
-	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
-	must(req->away);
-	req->next = next;
-	req->msg.run = on_core;
-	reactor_post(req->core->api->control, req->core->reactor, &req->msg);
+	move(req, req->core->reactor, on_core, next);
 }
 
 /* ---- frames ---- */

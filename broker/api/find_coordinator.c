@@ -6,6 +6,7 @@
 
 #include "broker/base/must.h"
 #include "broker/cluster/names.h"
+#include "broker/group/coordinator.h"
 
 #include "find_coordinator.kmsg.h"
 
@@ -16,31 +17,6 @@ enum {
 	VERSION_BATCHED = 4,
 	VERSION_SHARE = 6,
 };
-
-/* java.lang.String.hashCode over UTF-16 units, and Utils.abs. The key was checked to be text; what is no
- * UTF-8 counts byte by byte. */
-static int32_t java_hash(struct slice s)
-{
-	uint32_t h = 0;
-	for (uint32_t i = 0; i < s.n;) {
-		uint32_t c = s.p[i];
-		int more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
-		if (more > 0 && i + (uint32_t)more < s.n) {
-			c &= 0x3fu >> more;
-			for (int k = 1; k <= more; k++)
-				c = c << 6 | (s.p[i + (uint32_t)k] & 0x3fu);
-		} else {
-			more = 0;
-		}
-		i += 1 + (uint32_t)more;
-		if (c >= 0x10000) {
-			h = 31 * h + (0xd800 + ((c - 0x10000) >> 10));
-			c = 0xdc00 + ((c - 0x10000) & 0x3ff);
-		}
-		h = 31 * h + c;
-	}
-	return h == 0x80000000u ? 0 : (int32_t)h < 0 ? -(int32_t)h : (int32_t)h;
-}
 
 static void find_group(struct request *req, struct slice key,
 		       struct find_coordinator_response_coordinator *out)
@@ -55,7 +31,7 @@ static void find_group(struct request *req, struct slice key,
 	out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
 	if (!t)
 		return;
-	const struct meta_partition *p = &t->partitions[java_hash(key) % t->n_partitions];
+	const struct meta_partition *p = &t->partitions[coordinator_partition_of(key, t->n_partitions)];
 	const struct meta_broker *b = p->known ? meta_broker(now, p->leader) : NULL;
 	const struct meta_endpoint *at = b ? meta_endpoint(b, request_listener(req)) : NULL;
 	if (!at)

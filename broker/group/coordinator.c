@@ -27,7 +27,6 @@ struct coordinator *coordinator_new(struct reactor *home, struct replicas *repli
 	co->broker_id = broker_id;
 	co->codecs = codecs_new();
 	sys_random(&co->seed, sizeof co->seed);
-	cleanup_start(co);
 	return co;
 }
 
@@ -72,6 +71,8 @@ static void elected(struct coordinator *co, int32_t index, int32_t epoch)
 	at->epoch = epoch;
 	if (at->state != COORDINATED_NONE)
 		return; /* led here before, too: all is known */
+	if (!timer_armed(&co->cleanup))
+		cleanup_start(co);
 	coordinator_info(co, "Elected as the group coordinator for partition %d in epoch %d", index, epoch);
 	at->state = COORDINATED_LOADING;
 	co->n_loading++;
@@ -137,20 +138,20 @@ void coordinator_load_over(struct coordinated *at, struct load *load)
 		call_done(co->home, co->stopping);
 }
 
-void coordinator_stop(struct reactor *here, struct call *c)
+void coordinator_stop(struct coordinator *co, struct call *done)
 {
-	struct coordinator *co = c->arg;
 	struct coordinated *at, *next;
 	CHECK_OBJ_NOTNULL(co, COORDINATOR_MAGIC);
-	must(here == co->home && !co->stopped);
+	reactor_must_be_here(co->home);
+	must(!co->stopped);
 	co->stopped = true;
 	cleanup_stop(co);
 	HASH_ITER(hh, co->partitions, at, next)
 		resigned(at);
 	if (co->loads > 0)
-		co->stopping = c;
+		co->stopping = done;
 	else
-		call_done(here, c);
+		call_done(co->home, done);
 }
 
 /* ---- where a group is ---- */

@@ -92,9 +92,9 @@ struct coordinator *coordinator_new(struct reactor *home, struct replicas *repli
 				    const struct coordinator_loader *loader);
 /* After coordinator_stop(), when the core's partitions are gone. */
 void coordinator_free(struct coordinator *co);
-/* For call_run(), `arg` the coordinator: the broker goes down. Who waits is told NOT_COORDINATOR, who comes
- * later COORDINATOR_NOT_AVAILABLE. Done when no load runs any more. */
-void coordinator_stop(struct reactor *here, struct call *c);
+/* The broker goes down: who waits is told NOT_COORDINATOR, who comes later COORDINATOR_NOT_AVAILABLE. `done`
+ * is answered when no load runs any more. */
+void coordinator_stop(struct coordinator *co, struct call *done);
 
 /* For replicas_listen(), `arg` the coordinator: a partition's role, or the lack of one, is new. */
 void coordinator_role_changed(void *arg, struct partition *p);

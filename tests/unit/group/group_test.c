@@ -89,11 +89,18 @@ struct stop {
 	bool done;
 };
 
+static void stop_here(struct reactor *there, struct call *c)
+{
+	struct coordinator *co = c->arg;
+	must(there == co->home);
+	coordinator_stop(co, c);
+}
+
 static void stop_fiber(void *arg)
 {
 	struct stop *s = arg;
 	struct reactor *r = s->t->log.reactor;
-	call_run(r, r, &s->call, coordinator_stop, s->t->coordinator);
+	call_run(r, r, &s->call, stop_here, s->t->coordinator);
 	s->done = true;
 }
 

@@ -1,0 +1,20 @@
+/* group_home.c - see group_home.h. */
+#include "broker/api/group_home.h"
+
+#include "broker/cluster/names.h"
+#include "broker/cluster/shard.h"
+#include "broker/group/coordinator.h"
+
+int32_t group_partitions(const struct request *req)
+{
+	const struct meta_topic *topic = meta_topic(req->core->meta, SLICE_LIT(TOPIC_OFFSETS));
+	return topic ? topic->n_partitions : req->core->api->config->offsets_topic_num_partitions;
+}
+
+struct group_home group_home(const struct request *req, struct slice group)
+{
+	const struct api *api = req->core->api;
+	int32_t partition = coordinator_partition_of(group, group_partitions(req));
+	return (struct group_home){ partition, api->cores[shard_home(SLICE_LIT(TOPIC_OFFSETS), partition,
+								     api->n_cores)] };
+}
