@@ -15,6 +15,12 @@ struct hash_seed {
 
 uint64_t hash_bytes(const struct hash_seed *seed, const void *p, size_t n);
 
+/* SipHash-2-4 of 128 bits: where two keys with one hash would be taken for the same key. */
+struct hash_wide {
+	uint64_t low, high;
+};
+struct hash_wide hash_bytes_wide(const struct hash_seed *seed, const void *p, size_t n);
+
 /* uthash with a hash of ours: HASH_FIND_BYHASHVALUE and friends take hash_key()'s result. Out of memory is a
  * panic with a report, not exit(). */
 #define uthash_fatal(why) must_not_reach(why)

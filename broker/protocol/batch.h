@@ -362,6 +362,7 @@ struct batch_settings {
 	int16_t producer_epoch;		/* -1 none */
 	int32_t base_sequence;		/* -1 none */
 	int64_t log_append_time;	/* with BATCH_LOG_APPEND_TIME: the max timestamp */
+	int64_t delete_horizon;		/* with BATCH_DELETE_HORIZON: in the place of the base timestamp */
 };
 #define BATCH_SETTINGS_PLAIN \
 	((struct batch_settings){ .level = CODEC_LEVEL_DEFAULT, .leader_epoch = -1, .producer_id = -1, \
@@ -375,6 +376,7 @@ struct batch_builder {
 	struct buf *buf;		/* header and records so far, not compressed */
 	size_t limit;			/* most bytes of buf */
 	int32_t count;
+	int32_t last_delta;		/* of offsets; of the batch */
 	int64_t base_timestamp, max_timestamp;
 };
 
@@ -385,6 +387,11 @@ void batch_builder_init(struct batch_builder *b, struct codecs *codecs, const st
  * short; the batch stays as it was. `headers` are `header_count` headers in their wire form. */
 bool batch_builder_add(struct batch_builder *b, int64_t timestamp, struct slice key, struct slice value,
 	struct slice headers, uint32_t header_count);
+/* The same with an offset delta of its own, above those before: compaction leaves gaps. */
+bool batch_builder_add_at(struct batch_builder *b, int32_t offset_delta, int64_t timestamp, struct slice key,
+	struct slice value, struct slice headers, uint32_t header_count);
+/* The batch ends at an offset behind its last record. */
+void batch_builder_end_at(struct batch_builder *b, int32_t last_offset_delta);
 /* How large the batch would be without compression. */
 size_t batch_builder_bytes(const struct batch_builder *b);
 /* Header, compression, CRC. The batch with one hold, or NULL without memory. The builder is empty

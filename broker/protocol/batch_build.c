@@ -97,11 +97,18 @@ static bool make_room(struct batch_builder *b, size_t n)
 	return true;
 }
 
-bool batch_builder_add(struct batch_builder *b, int64_t timestamp, struct slice key, struct slice value,
-	struct slice headers, uint32_t header_count)
+static int64_t timestamp_delta(const struct batch_builder *b, int64_t timestamp)
 {
-	int64_t delta = b->count == 0 ? 0 : sub_wrapping(timestamp, b->base_timestamp);
-	uint64_t body = 1 + varlong_bytes(delta) + varlong_bytes(b->count) + bytes_bytes(key) +
+	if (b->settings.attributes & BATCH_DELETE_HORIZON)
+		return sub_wrapping(timestamp, b->settings.delete_horizon);
+	return b->count == 0 ? 0 : sub_wrapping(timestamp, b->base_timestamp);
+}
+
+bool batch_builder_add_at(struct batch_builder *b, int32_t offset_delta, int64_t timestamp, struct slice key,
+	struct slice value, struct slice headers, uint32_t header_count)
+{
+	int64_t delta = timestamp_delta(b, timestamp);
+	uint64_t body = 1 + varlong_bytes(delta) + varlong_bytes(offset_delta) + bytes_bytes(key) +
 		bytes_bytes(value) + varlong_bytes(header_count) + headers.n;
 	uint8_t *p;
 
@@ -111,7 +118,7 @@ bool batch_builder_add(struct batch_builder *b, int64_t timestamp, struct slice 
 	p = put_varlong(b->buf->bytes + b->buf->used, (int64_t)body);
 	*p++ = 0; /* attributes */
 	p = put_varlong(p, delta);
-	p = put_varlong(p, b->count);
+	p = put_varlong(p, offset_delta);
 	p = put_bytes(p, key);
 	p = put_bytes(p, value);
 	p = put_varlong(p, header_count);
@@ -121,14 +128,29 @@ bool batch_builder_add(struct batch_builder *b, int64_t timestamp, struct slice 
 	if (b->count == 0)
 		b->base_timestamp = b->max_timestamp = timestamp;
 	b->max_timestamp = max_of(b->max_timestamp, timestamp);
+	b->last_delta = offset_delta;
 	b->count++;
 	return true;
+}
+
+bool batch_builder_add(struct batch_builder *b, int64_t timestamp, struct slice key, struct slice value,
+	struct slice headers, uint32_t header_count)
+{
+	return batch_builder_add_at(b, b->count, timestamp, key, value, headers, header_count);
+}
+
+void batch_builder_end_at(struct batch_builder *b, int32_t last_offset_delta)
+{
+	CHECK_OBJ_NOTNULL(b, BATCH_BUILDER_MAGIC);
+	must(b->count > 0);
+	b->last_delta = last_offset_delta;
 }
 
 static void put_header(const struct batch_builder *b, struct buf *buf)
 {
 	const struct batch_settings *s = &b->settings;
 	bool append_time = s->attributes & BATCH_LOG_APPEND_TIME;
+	bool has_horizon = s->attributes & BATCH_DELETE_HORIZON;
 	uint8_t *p = buf->bytes;
 
 	put_be64(p + BATCH_BASE_OFFSET_AT, (uint64_t)s->base_offset);
@@ -136,8 +158,8 @@ static void put_header(const struct batch_builder *b, struct buf *buf)
 	put_be32(p + BATCH_LEADER_EPOCH_AT, (uint32_t)s->leader_epoch);
 	p[BATCH_MAGIC_AT] = 2;
 	put_be16(p + BATCH_ATTRIBUTES_AT, (uint16_t)(s->attributes | s->codec));
-	put_be32(p + BATCH_LAST_OFFSET_DELTA_AT, (uint32_t)b->count - 1);
-	put_be64(p + BATCH_BASE_TIMESTAMP_AT, (uint64_t)b->base_timestamp);
+	put_be32(p + BATCH_LAST_OFFSET_DELTA_AT, (uint32_t)b->last_delta);
+	put_be64(p + BATCH_BASE_TIMESTAMP_AT, (uint64_t)(has_horizon ? s->delete_horizon : b->base_timestamp));
 	put_be64(p + BATCH_MAX_TIMESTAMP_AT, (uint64_t)(append_time ? s->log_append_time : b->max_timestamp));
 	put_be64(p + BATCH_PRODUCER_ID_AT, (uint64_t)s->producer_id);
 	put_be16(p + BATCH_PRODUCER_EPOCH_AT, (uint16_t)s->producer_epoch);
