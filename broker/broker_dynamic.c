@@ -127,7 +127,7 @@ static int apply(void *arg, const struct config *fresh, unsigned appliers, char 
 	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
 	if (appliers & APPLY_NET && !broker_listen_anew(b, fresh, why))
 		return -1;
-	if (appliers & (APPLY_TOPICS | APPLY_PRODUCERS))
+	if (appliers & (APPLY_TOPICS | APPLY_PRODUCERS | APPLY_CLEANER))
 		manager_set_config(b->manager, fresh);
 	if (appliers & APPLY_ELECTIONS)
 		controller_set_config(b->controller, fresh);

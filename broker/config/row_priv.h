@@ -66,7 +66,6 @@
 #define KRAFT_ONLY "only KRaft uses it, and this is a ZooKeeper-mode broker"
 #define NEW_GROUPS "only KRaft has the group protocols that it is for"
 #define NO_AUTHORIZER "there is no authorizer yet to wait for"
-#define NO_CLEANER "compaction does not run yet; compacted topics keep all their records"
 #define NO_CONTROL_PLANE "the controller speaks to brokers over the inter-broker listener"
 #define NO_DOWNCONVERSION "batches are served as they are stored"
 #define NO_DYNAMIC "dynamic broker settings are not applied yet"

@@ -150,7 +150,7 @@ static void put_header(const struct batch_builder *b, struct buf *buf)
 {
 	const struct batch_settings *s = &b->settings;
 	bool append_time = s->attributes & BATCH_LOG_APPEND_TIME;
-	bool has_horizon = s->attributes & BATCH_DELETE_HORIZON;
+	int64_t base = s->attributes & BATCH_DELETE_HORIZON ? s->delete_horizon : b->base_timestamp;
 	uint8_t *p = buf->bytes;
 
 	put_be64(p + BATCH_BASE_OFFSET_AT, (uint64_t)s->base_offset);
@@ -159,7 +159,7 @@ static void put_header(const struct batch_builder *b, struct buf *buf)
 	p[BATCH_MAGIC_AT] = 2;
 	put_be16(p + BATCH_ATTRIBUTES_AT, (uint16_t)(s->attributes | s->codec));
 	put_be32(p + BATCH_LAST_OFFSET_DELTA_AT, (uint32_t)b->last_delta);
-	put_be64(p + BATCH_BASE_TIMESTAMP_AT, (uint64_t)(has_horizon ? s->delete_horizon : b->base_timestamp));
+	put_be64(p + BATCH_BASE_TIMESTAMP_AT, (uint64_t)base);
 	put_be64(p + BATCH_MAX_TIMESTAMP_AT, (uint64_t)(append_time ? s->log_append_time : b->max_timestamp));
 	put_be64(p + BATCH_PRODUCER_ID_AT, (uint64_t)s->producer_id);
 	put_be16(p + BATCH_PRODUCER_EPOCH_AT, (uint16_t)s->producer_epoch);

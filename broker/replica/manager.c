@@ -2,6 +2,7 @@
 #include "broker/replica/manager_priv.h"
 
 #include "broker/base/must.h"
+#include "broker/storage/clean.h"
 #include "zkutil/znode.h"
 
 #include <errno.h>
@@ -136,6 +137,7 @@ void manager_free(struct manager *m)
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
 	must(!m->removing);
 	manager_settings_free(m);
+	manager_free_cleaner(m);
 	config_put(m->config);
 	FREE_OBJ(m);
 }
@@ -252,6 +254,7 @@ static void adopt_fiber(void *arg)
 		manager_fail_dir(m, l->found->dir, l->found->path, l->error);
 	} else if (!l->found->deleted) {
 		say_loaded(l);
+		log_set_cleaned_offset(l->open.log, l->found->cleaned);
 		struct manager_adopt a = { .topic = slice_str(l->found->topic),
 					   .partition = l->found->partition, .log = l->open.log,
 					   .settings = l->settings,

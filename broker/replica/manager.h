@@ -53,6 +53,19 @@ int manager_load_percent(const struct manager *m);
 void manager_start(struct manager *m);
 /* In a fiber: returns when the log start offsets of now are in the checkpoints. */
 void manager_save_start_offsets(struct manager *m);
+/* What the log cleaner has seen and done; all directories beside `uncleanable`. */
+struct manager_cleaner_figures {
+	double dirtiest;          /* share of the dirtiest log, 0 to 1 */
+	int64_t delay_ms;         /* by which the most overdue log is over max.compaction.lag.ms */
+	int64_t looked_ms;        /* wall clock: when it last looked for work */
+	uint64_t last_bytes_read, last_bytes_written; /* of the last cleaning */
+	int64_t last_ns;
+	double last_fill;         /* of its map of keys, 0 to 1 */
+	int *uncleanable;   /* partitions of each log directory; the manager's, until it is freed */
+	int n_dirs;
+};
+/* False: it is switched off. On the control reactor. */
+bool manager_cleaner_figures(const struct manager *m, struct manager_cleaner_figures *out);
 /* The broker goes down: what controllers ask from now on is refused, also the rest of what is under way. */
 void manager_refuse(struct manager *m);
 /* Closes every log and leaves the directories marked clean. */

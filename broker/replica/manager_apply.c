@@ -2,6 +2,7 @@
 #include "broker/replica/manager_priv.h"
 
 #include "broker/base/must.h"
+#include "broker/storage/clean.h"
 
 #include "leader_and_isr.kmsg.h"
 #include "stop_replica.kmsg.h"
@@ -320,6 +321,7 @@ static enum kerr discard(struct manager *m, struct slice topic, int32_t index, s
 	d->log = log;
 	d->due_ns = sys_mono_ns() + (t ? t->settings->config->file_delete_delay_ms : 0) * 1000000;
 	int dir = logdirs_of(m->c.logdirs, log_dir(log));
+	m->cleaned_is_stale |= log_cleaned_offset(log) >= 0;
 	fiber_offload(m->c.control, discard_work, d, "deleted log");
 	m->c.logdirs->dirs[dir].n_logs--;
 	if (d->error) {
@@ -376,5 +378,9 @@ void manager_stop_replica(struct manager *m, const struct stop_replica_request *
 		}
 		if (deleted) /* a topic made anew under this name has other settings */
 			manager_forget_settings(m, topic->topic_name);
+	}
+	if (m->cleaned_is_stale) {
+		m->cleaned_is_stale = false;
+		manager_save_cleaned(m);
 	}
 }

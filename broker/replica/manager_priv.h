@@ -3,6 +3,7 @@
  *	manager.c          the object, loading, failed directories
  *	manager_settings.c topics' settings and where they come from
  *	manager_apply.c    LeaderAndIsr, UpdateMetadata, StopReplica
+ *	manager_clean.c    which log is cleaned next
  *	manager_upkeep.c   checkpoints, retention, flushing, expiry; closing
  */
 #ifndef SAMSA_REPLICA_MANAGER_PRIV_H
@@ -51,6 +52,8 @@ struct manager {
 	struct fiber_event applied; /* none is left, while closing */
 	bool removing;
 	struct fiber_event removals_ended;
+	struct cleaner *cleaner;    /* NULL: log.cleaner.enable=false */
+	bool cleaned_is_stale;      /* a cleaned log was deleted: its checkpoint must not outlive it */
 	int clocks;               /* fibers of upkeep that still run */
 	struct fiber_event clocks_stopped;
 	struct fiber_event close_begun;
@@ -59,6 +62,16 @@ struct manager {
 /* A log directory has failed: all its logs go offline, the controller is told, and when it was the last one
  * the broker ends. `what` is the path that could not be written or read. On the control reactor. */
 void manager_fail_dir(struct manager *m, int dir, const char *what, int error);
+
+/* Writes cleaner-offset-checkpoint; waits until what is true now is in it. In a fiber. */
+void manager_save_cleaned(struct manager *m);
+/* `each` for every partition, on its core. In a fiber. */
+void manager_sweep(struct manager *m, void (*each)(void *arg, struct partition *p), void *arg);
+
+/* Its fiber counts among the clocks; it ends when the manager closes. */
+void manager_start_cleaner(struct manager *m);
+void manager_stop_cleaner(struct manager *m);
+void manager_free_cleaner(struct manager *m);
 
 /* The settings in force, read from ZooKeeper when they are not known; borrowed. In a fiber. */
 struct topic_settings *manager_settings(struct manager *m, struct slice topic);

@@ -3,6 +3,7 @@
 #include "broker/replica/manager_priv.h"
 
 #include "broker/base/must.h"
+#include "broker/storage/clean.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,9 +21,22 @@ struct gathering {
 
 static int64_t checkpointed(const struct partition *p, enum logdir_checkpoint kind)
 {
-	if (kind == LOGDIR_RECOVERY_POINTS)
-		return log_recovery_point(p->log);
-	return kind == LOGDIR_HIGH_WATERMARKS ? p->high_watermark : log_start_offset(p->log);
+	switch (kind) {
+	case LOGDIR_RECOVERY_POINTS: return log_recovery_point(p->log);
+	case LOGDIR_START_OFFSETS: return log_start_offset(p->log);
+	case LOGDIR_HIGH_WATERMARKS: return p->high_watermark;
+	case LOGDIR_CLEANED: return log_cleaned_offset(p->log);
+	case LOGDIR_CHECKPOINTS: break;
+	}
+	must_not_reach("a kind of checkpoint");
+}
+
+/* Not every log has an entry in every file. */
+static bool is_listed(const struct partition *p, enum logdir_checkpoint kind)
+{
+	if (kind == LOGDIR_START_OFFSETS)
+		return log_start_offset(p->log) > log_first_base(p->log);
+	return kind != LOGDIR_CLEANED || log_cleaned_offset(p->log) >= 0;
 }
 
 static void gather_one(void *arg, struct partition *p)
@@ -30,7 +44,7 @@ static void gather_one(void *arg, struct partition *p)
 	struct gathering *g = arg;
 	struct slice topic = slice_of(p->topic, p->topic_bytes);
 	int dir = logdirs_of(g->m->c.logdirs, log_dir(p->log));
-	if (g->kind != LOGDIR_START_OFFSETS || log_start_offset(p->log) > log_first_base(p->log))
+	if (is_listed(p, g->kind))
 		checkpoint_add_offset(&g->files[dir], topic, p->index, checkpointed(p, g->kind));
 }
 
@@ -105,6 +119,12 @@ void manager_save_start_offsets(struct manager *m)
 	save(m, LOGDIR_START_OFFSETS);
 }
 
+void manager_save_cleaned(struct manager *m)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	save(m, LOGDIR_CLEANED);
+}
+
 /* ---- what each core does with each of its partitions ---- */
 
 struct sweep {
@@ -120,16 +140,17 @@ static void sweep_on_core(struct reactor *there, struct call *c)
 	call_done(there, c);
 }
 
-static void sweep(struct manager *m, void (*each)(void *arg, struct partition *p), void *arg)
+void manager_sweep(struct manager *m, void (*each)(void *arg, struct partition *p), void *arg)
 {
 	struct sweep s = { m, each, arg };
 	call_run_all(m->c.control, m->c.reactors, m->c.n_cores, sweep_on_core, &s, 0);
 }
 
+/* Of compacted logs the cleaner sees to it, as in Kafka: also that nobody does when it is switched off. */
 static void retain(void *arg, struct partition *p)
 {
 	must(arg != NULL);
-	if (!log_failed(p->log))
+	if (!log_failed(p->log) && !p->settings->config->compact)
 		log_retain(p->log);
 }
 
@@ -166,18 +187,18 @@ static void high_watermarks(struct manager *m)
 
 static void retention(struct manager *m)
 {
-	sweep(m, retain, m);
+	manager_sweep(m, retain, m);
 }
 
 static void flushes(struct manager *m)
 {
-	sweep(m, flush, m);
+	manager_sweep(m, flush, m);
 }
 
 static void expiry(struct manager *m)
 {
 	int64_t after_ms = m->config->producer_id_expiration_ms;
-	sweep(m, expire, &after_ms);
+	manager_sweep(m, expire, &after_ms);
 }
 
 struct clock {
@@ -225,6 +246,7 @@ void manager_start(struct manager *m)
 	start_clock(m, first_ms, c->log_flush_scheduler_interval_ms, flushes);
 	start_clock(m, c->producer_id_expiration_check_interval_ms,
 		    c->producer_id_expiration_check_interval_ms, expiry);
+	manager_start_cleaner(m);
 	log_info(MANAGER_LOG_LOGGER, "Starting log cleanup with a period of %lld ms.",
 		 (long long)c->log_retention_check_interval_ms);
 }
@@ -241,7 +263,7 @@ struct closed_log {
 	struct topic_settings *settings; /* the log's, for as long as it lives */
 	struct slice topic;
 	int32_t index;
-	int64_t start_offset, first_base, high_watermark;
+	int64_t start_offset, first_base, high_watermark, cleaned;
 	char path[LOG_DIR_NAME_MAX + 4096];
 };
 
@@ -260,6 +282,7 @@ static void closed_detached(struct log_wait *wait)
 	l->high_watermark = p->high_watermark;
 	l->start_offset = log_start_offset(p->log);
 	l->first_base = log_first_base(p->log);
+	l->cleaned = log_cleaned_offset(p->log);
 	l->settings = topic_settings_get(p->settings);
 	l->log = replicas_remove(p);
 	if (--closing->waiting == 0)
@@ -318,6 +341,8 @@ static void close_one(struct close_work *w, struct closed_log *l)
 		checkpoint_add_offset(&w->files[LOGDIR_HIGH_WATERMARKS][dir], l->topic, l->index,
 				      l->high_watermark);
 	}
+	if (l->cleaned >= 0)
+		checkpoint_add_offset(&w->files[LOGDIR_CLEANED][dir], l->topic, l->index, l->cleaned);
 	topic_settings_put(l->settings);
 	free((void *)l->topic.p);
 	free(l);
@@ -354,6 +379,7 @@ void manager_close(struct manager *m)
 	int n_dirs = m->c.logdirs->n;
 	m->closing = true;
 	fiber_event_set(&m->close_begun);
+	manager_stop_cleaner(m);
 	if (m->clocks > 0)
 		fiber_wait(m->c.control, &m->clocks_stopped);
 	if (m->removing)

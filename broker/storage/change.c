@@ -106,6 +106,7 @@ static void move_numbers(struct log *log, int64_t offset, bool fully)
 	log->recovery_point = min_of(log->recovery_point, offset);
 	log->flush_wanted = min_of(log->flush_wanted, offset);
 	log->high_watermark = min_of(log->high_watermark, offset);
+	log->cleaned = min_of(log->cleaned, offset);
 	log->start = fully ? offset : min_of(log->start, offset);
 	if (fully) {
 		log->recovery_point = log->flush_wanted = log->high_watermark = offset;
@@ -151,6 +152,7 @@ void log_start_change(struct log *log)
 	c->producers = producers_new();
 	c->job.work = change_work;
 	c->job.done = change_done;
+	log_stop_cleaning(log);
 	move_numbers(log, w->offset, fully);
 	log->state = LOG_CHANGING;
 	log->busy = true;

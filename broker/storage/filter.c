@@ -99,8 +99,8 @@ static int copy_kept(struct records *from, const struct filtered *marks, struct 
 {
 	struct record r;
 	for (uint32_t i = 0; records_next(from, &r); i++)
-		if (get_bit(marks, i) && !batch_builder_add_at(to, r.offset_delta, r.timestamp, r.key, r.value,
-			r.headers, r.header_count)) {
+		if (get_bit(marks, i) && !batch_builder_add_at(to, r.offset_delta, r.timestamp, r.key,
+			r.value, r.headers, r.header_count)) {
 			*why = "the batch becomes too large";
 			return -EFBIG;
 		}
@@ -255,7 +255,8 @@ static int rebuild_set(const struct filter_rules *rules, const struct batch *b, 
 /* Whether it has to be told now when its tombstones, or the marker that it is, may go. */
 static bool needs_horizon(const struct filter_rules *rules, const struct batch *b, bool may_go)
 {
-	bool never = rules->now_ms > INT64_MAX - rules->delete_retention_ms;
+	int64_t horizon;
+	bool never = __builtin_add_overflow(rules->now_ms, rules->delete_retention_ms, &horizon);
 	return may_go && !never && !batch_is_legacy(b) && !batch_has_delete_horizon(b);
 }
 

@@ -21,6 +21,7 @@ struct log *log_new(const struct log_open *op)
 	log->producers = producers_new();
 	log->snapshot_offset = -1;
 	log->first_unstable = INT64_MAX;
+	log->cleaned = -1;
 	log->turn.run = log_turn;
 	list_init(&log->queue);
 	list_init(&log->settled);
@@ -35,7 +36,7 @@ void log_free(struct log **log_p)
 {
 	struct log *log;
 	TAKE_OBJ_NOTNULL(log, log_p, LOG_MAGIC);
-	must(log->state == LOG_LOOSE);
+	must(log->state == LOG_LOOSE && !log->cleaning);
 	must(list_empty(&log->queue) && list_empty(&log->settled) && list_empty(&log->unflushed));
 	while (!list_empty(&log->deletions))
 		free(list_entry(list_pop_front(&log->deletions), struct log_deletion, link));
@@ -80,6 +81,7 @@ void log_detach(struct log *log, struct log_wait *w)
 	log_must_be_home(log);
 	must(!log->leaving && w->done != NULL);
 	log->leaving = w;
+	log_stop_cleaning(log);
 	reactor_defer(log->home, &log->turn);
 }
 
@@ -88,7 +90,7 @@ static bool is_quiet(const struct log *log)
 {
 	return list_empty(&log->queue) && list_empty(&log->settled) && list_empty(&log->unflushed) &&
 		list_empty(&log->flush_waiters) && list_empty(&log->changes) && !log->busy &&
-		log->reads == 0 && log->unlinks == 0;
+		log->reads == 0 && log->unlinks == 0 && !log->cleaning;
 }
 
 static void leave(struct log *log)
@@ -111,6 +113,8 @@ void log_go_on(struct log *log)
 	bool free_to = !log->busy && !log->error;
 	if (free_to && !list_empty(&log->changes))
 		log_start_change(log);
+	else if (free_to && clean_start_swap(log))
+		return;
 	else if (free_to && wants_flush(log))
 		log_start_flush(log);
 	if (log->leaving && is_quiet(log))
@@ -127,8 +131,10 @@ void log_fail(struct log *log, int error, const char *what)
 	log->error = error;
 	log_error(LOGGER_LOG, "Error while %s %s in dir %s: %s", what, log_name(log), log->dir,
 		strerror(-error));
-	if (log->state != LOG_LOOSE)
-		reactor_defer(log->home, &log->turn);
+	if (log->state == LOG_LOOSE)
+		return;
+	log_stop_cleaning(log);
+	reactor_defer(log->home, &log->turn);
 }
 
 void log_give_up(struct log *log, int error)
@@ -137,6 +143,7 @@ void log_give_up(struct log *log, int error)
 	must(error < 0);
 	if (!log->error)
 		log->error = error;
+	log_stop_cleaning(log);
 	reactor_defer(log->home, &log->turn);
 }
 

@@ -9,6 +9,7 @@
  *	open.c		a directory becomes a log: sweep.c, recover.c
  *	state.c		producer state: snapshots and replay; used by recovery and truncation
  *	close.c		the ends of a log
+ *	clean*.c	compaction (clean_priv.h); dirt.c: what there is to clean
  *
  * States:
  *
@@ -18,7 +19,8 @@
  *	HOME		its core has all of it
  *	CHANGING	a helper has segments and producers; the core keeps the numbers (start, end, ...)
  *
- * One background task at a time, flush or change, so that they need not know of each other.
+ * One background task at a time, flush or change or the swap of a cleaning, so that they need not know of
+ * each other.
  */
 #ifndef SAMSA_STORAGE_LOG_PRIV_H
 #define SAMSA_STORAGE_LOG_PRIV_H
@@ -131,6 +133,12 @@ struct log {
 	struct list deletions;
 	uint32_t unlinks;               /* on helpers */
 	struct timer idle;
+
+	/* Compaction. */
+	struct cleaning *cleaning;      /* the one under way */
+	int64_t cleaned;                /* clean up to here; -1: never */
+	bool uncleanable;
+	bool learns_times;              /* of segments, on a helper */
 };
 
 static inline struct segment *log_active(const struct log *log)
@@ -194,8 +202,16 @@ int log_write_topic_id(struct log *log); /* blocks */
 int log_roll_to(struct log *log, int64_t base);
 /* `config` tells about preallocation and jitter; NULL: none. */
 int log_new_segment(struct log *log, int64_t base, int64_t now_ms, const struct topic_config *config);
+/* Files that were renamed to .deleted are unlinked file.delete.delay.ms from now. */
+void log_delete_later(struct log *log, const int64_t *bases, uint32_t n);
 /* Stops the timers of what waits to be unlinked; log_close() does it. */
 void log_pause_deletions(struct log *log);
+
+/* clean.c */
+/* A cleaning waits to put its segments in place: it begins to. */
+bool clean_start_swap(struct log *log);
+/* Gives up the one under way, which ends in a moment. */
+void log_stop_cleaning(struct log *log);
 
 /* change.c */
 void log_start_change(struct log *log);

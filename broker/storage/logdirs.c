@@ -319,6 +319,7 @@ static int scan_entry(void *arg, const char *name, bool is_dir)
 	f->topic = mem_printf("%.*s", SLICE_ARGS(parsed.topic));
 	f->partition = parsed.partition;
 	f->deleted = parsed.deleted;
+	f->cleaned = -1;
 	list_push_back(s->found, &f->link);
 	return 0;
 }
@@ -353,6 +354,7 @@ static const char *const checkpoint_names[LOGDIR_CHECKPOINTS] = {
 	[LOGDIR_RECOVERY_POINTS] = "recovery-point-offset-checkpoint",
 	[LOGDIR_START_OFFSETS] = "log-start-offset-checkpoint",
 	[LOGDIR_HIGH_WATERMARKS] = "replication-offset-checkpoint",
+	[LOGDIR_CLEANED] = "cleaner-offset-checkpoint",
 };
 
 static void read_checkpoints(struct logdirs *d, int dir, struct list *found)
@@ -361,6 +363,7 @@ static void read_checkpoints(struct logdirs *d, int dir, struct list *found)
 		[LOGDIR_RECOVERY_POINTS] = offsetof(struct logdir_found, recovery_point),
 		[LOGDIR_START_OFFSETS] = offsetof(struct logdir_found, start_offset),
 		[LOGDIR_HIGH_WATERMARKS] = offsetof(struct logdir_found, high_watermark),
+		[LOGDIR_CLEANED] = offsetof(struct logdir_found, cleaned),
 	};
 	for (int kind = 0; kind < LOGDIR_CHECKPOINTS; kind++) {
 		struct path path = path_in(d->dirs[dir].path, checkpoint_names[kind]);
@@ -503,6 +506,12 @@ int logdirs_checkpoint(struct logdirs *d, int dir, enum logdir_checkpoint kind, 
 	CHECK_OBJ_NOTNULL(d, LOGDIRS_MAGIC);
 	must(kind < LOGDIR_CHECKPOINTS && dir >= 0 && dir < d->n);
 	struct path path = path_in(d->dirs[dir].path, checkpoint_names[kind]);
+	struct sys_stat st;
+	if (kind == LOGDIR_CLEANED && c->entries == 0 && sys_stat(path.s, &st) == -ENOENT) {
+		size_t n;
+		free(checkpoint_text(c, &n));
+		return 0;
+	}
 	return checkpoint_write(c, path.s);
 }
 

@@ -55,6 +55,7 @@ struct logdir_found {
 	int32_t partition;
 	bool deleted;              /* "-delete": only to be removed */
 	int64_t recovery_point, start_offset, high_watermark; /* of the checkpoints; 0 without */
+	int64_t cleaned;           /* the cleaner's; -1 without */
 };
 
 /* Blocks. Everything there is, in a list of struct logdir_found; takes the clean marker away, so that a crash
@@ -71,9 +72,10 @@ char *logdirs_path(const struct logdirs *d, int dir, struct slice topic, int32_t
 int logdirs_of(const struct logdirs *d, const char *partition_path);
 
 enum logdir_checkpoint { LOGDIR_RECOVERY_POINTS, LOGDIR_START_OFFSETS, LOGDIR_HIGH_WATERMARKS,
-			 LOGDIR_CHECKPOINTS };
+			 LOGDIR_CLEANED, LOGDIR_CHECKPOINTS };
 
-/* Blocks. Replaces one of the directory's checkpoint files; `c` is empty afterwards. */
+/* Blocks. Replaces one of the directory's checkpoint files; `c` is empty afterwards. The cleaner's is not
+ * made before there is an entry for it. */
 int logdirs_checkpoint(struct logdirs *d, int dir, enum logdir_checkpoint kind, struct checkpoint *c);
 
 /* Blocks. All logs are closed: `clean` says of each directory whether all of them were closed in order. */

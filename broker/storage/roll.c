@@ -124,7 +124,7 @@ static void unlink_due(struct reactor *here, struct timer *t)
 	reactor_offload(here, &d->job, "unlink");
 }
 
-static void delete_later(struct log *log, const int64_t *bases, uint32_t n)
+void log_delete_later(struct log *log, const int64_t *bases, uint32_t n)
 {
 	struct log_deletion *d = mem_zalloc(sizeof *d + n * sizeof *d->bases);
 	d->magic = LOG_DELETION_MAGIC;
@@ -207,7 +207,7 @@ static int drop(struct log *log, uint32_t n)
 		segment_free(&s);
 	}
 	log_forget_segments(log, 0, n);
-	delete_later(log, bases, n);
+	log_delete_later(log, bases, n);
 	free(bases);
 	return error;
 }
@@ -215,7 +215,8 @@ static int drop(struct log *log, uint32_t n)
 uint32_t log_retain(struct log *log)
 {
 	log_must_be_home(log);
-	if (log_refuses(log))
+	/* What a cleaning reads stays until it has ended, as in Kafka. */
+	if (log_refuses(log) || log->cleaning)
 		return 0;
 	log_write_queue(log);
 	struct retention r = { .log = log, .now_ms = reactor_wall_ms(log->home),

@@ -14,11 +14,17 @@ void scan_headers(struct scan *s, int fd, bool wait, int64_t from, int64_t end, 
 		.room = SCAN_WINDOW_BYTES };
 }
 
+void scan_open_room(struct scan *s, int fd, int64_t from, int64_t end, size_t room)
+{
+	must(room >= SCAN_WINDOW_BYTES);
+	scan_headers(s, fd, true, from, end, mem_alloc(room));
+	s->room = room;
+	s->owned = true;
+}
+
 void scan_open(struct scan *s, int fd, int64_t from, int64_t end)
 {
-	scan_headers(s, fd, true, from, end, mem_alloc(SCAN_WHOLE_BYTES));
-	s->room = SCAN_WHOLE_BYTES;
-	s->owned = true;
+	scan_open_room(s, fd, from, end, SCAN_WHOLE_BYTES);
 }
 
 void scan_close(struct scan *s)

@@ -40,6 +40,8 @@ struct scanned {
 void scan_headers(struct scan *s, int fd, bool wait, int64_t from, int64_t end, uint8_t *window);
 /* For headers and whole batches; waits. scan_close() frees the window. */
 void scan_open(struct scan *s, int fd, int64_t from, int64_t end);
+/* With a window of `room` bytes to begin with. */
+void scan_open_room(struct scan *s, int fd, int64_t from, int64_t end, size_t room);
 void scan_close(struct scan *s);
 
 /* The next batch: 1; 0 at the end (position < end: an incomplete batch is left); -EBADMSG: what is there

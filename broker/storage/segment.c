@@ -13,6 +13,7 @@
 static const char *const suffixes[] = {
 	LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX, SNAPSHOT_SUFFIX,
 };
+enum { OWN_FILES = countof(suffixes) - 1 }; /* the snapshot tells of what is before the segment */
 
 struct segment *segment_new(int64_t base, int64_t now_ms)
 {
@@ -36,6 +37,13 @@ void segment_free(struct segment **s_p)
 	index_free(&s->times);
 	txn_index_free(&s->aborted);
 	FREE_OBJ(s);
+}
+
+/* Where a file of it is now. */
+static struct path file_of(const struct segment *s, const char *dir, const char *suffix)
+{
+	struct path path = path_of(dir, s->base, suffix);
+	return s->cleaned ? path_plus(&path, CLEANED_SUFFIX) : path;
 }
 
 /* ---- open files ---- */
@@ -121,7 +129,7 @@ int segment_view_open(struct segment_view *v)
 int segment_create(struct segment *s, const char *dir, int64_t preallocate)
 {
 	must(s->size == 0 && !s->files);
-	int fd = sys_open(path_of(dir, s->base, LOG_SUFFIX).s,
+	int fd = sys_open(file_of(s, dir, LOG_SUFFIX).s,
 		SYS_READ | SYS_WRITE | SYS_CREATE | SYS_TRUNCATE);
 	if (fd < 0)
 		return fd;
@@ -135,35 +143,35 @@ int segment_create(struct segment *s, const char *dir, int64_t preallocate)
 int segment_load(struct segment *s, const char *dir)
 {
 	struct sys_stat st;
-	int error = sys_stat(path_of(dir, s->base, LOG_SUFFIX).s, &st);
+	int error = sys_stat(file_of(s, dir, LOG_SUFFIX).s, &st);
 	if (error)
 		return error;
 	if (st.size > INT32_MAX) /* positions of the index end there */
 		return -EFBIG;
 	s->size = st.size;
 	s->mtime_ms = st.mtime_ms;
-	error = index_load(&s->times, path_of(dir, s->base, TIME_INDEX_SUFFIX).s);
+	error = index_load(&s->times, file_of(s, dir, TIME_INDEX_SUFFIX).s);
 	if (error && error != -ENOENT)
 		return error;
 	if (index_entries(&s->times) > 0) {
 		s->max_timestamp = s->times.last.key;
 		s->max_timestamp_offset = s->base + s->times.last.value;
 	}
-	error = index_load(&s->offsets, path_of(dir, s->base, INDEX_SUFFIX).s);
+	error = index_load(&s->offsets, file_of(s, dir, INDEX_SUFFIX).s);
 	if (error)
 		return error == -ENOENT ? -EBADMSG : error;
-	return txn_index_load(&s->aborted, path_of(dir, s->base, TXN_INDEX_SUFFIX).s, s->base);
+	return txn_index_load(&s->aborted, file_of(s, dir, TXN_INDEX_SUFFIX).s, s->base);
 }
 
 int segment_reset_indexes(struct segment *s, const char *dir)
 {
 	s->max_timestamp = s->max_timestamp_offset = s->first_timestamp = -1;
 	s->since_entry = 0;
-	int error = index_reset(&s->offsets, path_of(dir, s->base, INDEX_SUFFIX).s);
+	int error = index_reset(&s->offsets, file_of(s, dir, INDEX_SUFFIX).s);
 	if (!error)
-		error = index_reset(&s->times, path_of(dir, s->base, TIME_INDEX_SUFFIX).s);
+		error = index_reset(&s->times, file_of(s, dir, TIME_INDEX_SUFFIX).s);
 	if (!error)
-		error = txn_index_reset(&s->aborted, path_of(dir, s->base, TXN_INDEX_SUFFIX).s);
+		error = txn_index_reset(&s->aborted, file_of(s, dir, TXN_INDEX_SUFFIX).s);
 	return error;
 }
 
@@ -181,7 +189,7 @@ static int push_time(struct segment *s, const char *dir)
 		.value = (int32_t)(s->max_timestamp_offset - s->base) });
 	if (!index_tail_full(&s->times))
 		return 0;
-	return index_append_tail(&s->times, path_of(dir, s->base, TIME_INDEX_SUFFIX).s);
+	return index_append_tail(&s->times, file_of(s, dir, TIME_INDEX_SUFFIX).s);
 }
 
 static int push_offset(struct segment *s, const char *dir, int64_t last_offset, int64_t position)
@@ -190,7 +198,7 @@ static int push_offset(struct segment *s, const char *dir, int64_t last_offset, 
 	index_push(&s->offsets, e);
 	if (!index_tail_full(&s->offsets))
 		return 0;
-	return index_append_tail(&s->offsets, path_of(dir, s->base, INDEX_SUFFIX).s);
+	return index_append_tail(&s->offsets, file_of(s, dir, INDEX_SUFFIX).s);
 }
 
 int segment_seal(struct segment *s, const char *dir)
@@ -198,9 +206,9 @@ int segment_seal(struct segment *s, const char *dir)
 	CHECK_OBJ_NOTNULL(s, SEGMENT_MAGIC);
 	int error = push_time(s, dir);
 	if (!error)
-		error = index_store(&s->times, path_of(dir, s->base, TIME_INDEX_SUFFIX).s);
+		error = index_store(&s->times, file_of(s, dir, TIME_INDEX_SUFFIX).s);
 	if (!error)
-		error = index_store(&s->offsets, path_of(dir, s->base, INDEX_SUFFIX).s);
+		error = index_store(&s->offsets, file_of(s, dir, INDEX_SUFFIX).s);
 	if (!error && s->allotted && s->files)
 		error = sys_truncate(s->files->log_fd, s->size);
 	s->allotted = false;
@@ -250,11 +258,11 @@ static int find_max_timestamp(struct segment *s, const char *dir)
 static int truncate_indexes(struct segment *s, const char *dir, int64_t offset)
 {
 	int64_t relative = max_of(offset - s->base, 0);
-	int error = index_truncate(&s->offsets, path_of(dir, s->base, INDEX_SUFFIX).s, relative);
+	int error = index_truncate(&s->offsets, file_of(s, dir, INDEX_SUFFIX).s, relative);
 	if (!error)
-		error = index_truncate(&s->times, path_of(dir, s->base, TIME_INDEX_SUFFIX).s, relative);
+		error = index_truncate(&s->times, file_of(s, dir, TIME_INDEX_SUFFIX).s, relative);
 	if (!error)
-		error = txn_index_truncate(&s->aborted, path_of(dir, s->base, TXN_INDEX_SUFFIX).s, offset);
+		error = txn_index_truncate(&s->aborted, file_of(s, dir, TXN_INDEX_SUFFIX).s, offset);
 	s->since_entry = 0;
 	return error;
 }
@@ -282,15 +290,47 @@ int segment_truncate(struct segment *s, const char *dir, int64_t offset)
 	return error ? error : find_max_timestamp(s, dir);
 }
 
-int segment_mark_deleted(const char *dir, int64_t base)
+int segment_sync_cleaned(const struct segment *s, const char *dir)
 {
-	for (size_t i = 0; i < countof(suffixes); i++) {
-		struct path from = path_of(dir, base, suffixes[i]), to = path_plus(&from, DELETED_SUFFIX);
-		int error = sys_rename(from.s, to.s);
-		if (error && error != -ENOENT)
+	must(s->cleaned && s->files);
+	int error = sys_sync(s->files->log_fd);
+	for (size_t i = 1; i < OWN_FILES && !error; i++)
+		error = file_sync(file_of(s, dir, suffixes[i]).s);
+	return error;
+}
+
+/* The first `sure` of the suffixes must be there. */
+static int rename_files(const char *dir, int64_t base, size_t n, size_t sure, const char *from,
+	const char *to)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct path path = path_of(dir, base, suffixes[i]);
+		int error = sys_rename(path_plus(&path, from).s, path_plus(&path, to).s);
+		if (error && (error != -ENOENT || i < sure))
 			return error;
 	}
 	return 0;
+}
+
+int segment_rename(const char *dir, int64_t base, const char *from, const char *to)
+{
+	return rename_files(dir, base, OWN_FILES, 1, from, to);
+}
+
+int segment_remove(const char *dir, int64_t base, const char *extra)
+{
+	int first = 0;
+	for (size_t i = 0; i < OWN_FILES; i++) {
+		struct path path = path_of(dir, base, suffixes[i]);
+		int error = file_remove(path_plus(&path, extra).s);
+		first = first ? first : error;
+	}
+	return first;
+}
+
+int segment_mark_deleted(const char *dir, int64_t base)
+{
+	return rename_files(dir, base, countof(suffixes), 0, "", DELETED_SUFFIX);
 }
 
 int segment_unlink_deleted(const char *dir, int64_t base)

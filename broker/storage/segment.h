@@ -37,6 +37,7 @@ struct segment {
 #define SEGMENT_MAGIC 0x53454731U
 	bool used;              /* since the last look of who closes idle files */
 	bool allotted;          /* .log has disk space ahead of its size */
+	bool cleaned;           /* its files are .cleaned still: compaction is writing it */
 	uint32_t since_entry;   /* bytes appended since the last entry of the offset index */
 	int64_t base;           /* offset */
 	int64_t size;           /* bytes of .log that are written */
@@ -70,10 +71,17 @@ void segment_close(struct segment *s);
 int segment_seal(struct segment *s, const char *dir);
 /* Flushes what segment_seal() has written, and .log. By name: may run on a helper. */
 int segment_sync(const char *dir, int64_t base, int log_fd);
+/* The same of one whose files are .cleaned. */
+int segment_sync_cleaned(const struct segment *s, const char *dir);
 /* Drops the batches from the first that reaches `offset` on, in all files. */
 int segment_truncate(struct segment *s, const char *dir, int64_t offset);
 /* Empties the indexes, to be rebuilt by segment_note(). */
 int segment_reset_indexes(struct segment *s, const char *dir);
+/* Gives the files of one extra suffix ("", ".cleaned", ".swap", ".deleted") another, .log first; the snapshot
+ * at the base is not among them. */
+int segment_rename(const char *dir, int64_t base, const char *from, const char *to);
+/* Removes the files of an extra suffix, .log first. */
+int segment_remove(const char *dir, int64_t base, const char *extra);
 /* Renames the files to .deleted; then, later, removes them. */
 int segment_mark_deleted(const char *dir, int64_t base);
 int segment_unlink_deleted(const char *dir, int64_t base);

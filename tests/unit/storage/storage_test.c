@@ -2,6 +2,7 @@
 #include "tests/unit/storage/storage_test.h"
 
 #include "broker/storage/checkpoint.h"
+#include "broker/storage/clean.h"
 
 #include <errno.h>
 #include <string.h>
@@ -205,6 +206,70 @@ int st_count(const char *dir, const char *suffix)
 	return c.n;
 }
 
+/* ---- comparing directories ---- */
+
+struct compare {
+	const char *dir, *other;
+	bool swept;          /* `other` was loaded once more than `dir` */
+	int64_t start, end;  /* of the log */
+	int differences;
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, 46);
+}
+
+/* Kafka writes the entries of a snapshot in the order of a hash map. */
+static void order_snapshot(char *bytes, size_t n)
+{
+	if (n > 10)
+		qsort(bytes + 10, (n - 10) / 46, 46, by_bytes);
+	memset(bytes + 2, 0, 4);
+}
+
+/* A clean load of Kafka's, too, sweeps up these: snapshots that are not of a segment nor of the end. */
+static bool may_go(const struct compare *c, const char *name)
+{
+	int64_t offset;
+	const char *suffix;
+	if (!c->swept || !path_split(name, &offset, &suffix) || strcmp(suffix, SNAPSHOT_SUFFIX) != 0)
+		return false;
+	return offset <= c->start || (offset != c->end && st_size(path_of(c->dir, offset, LOG_SUFFIX).s) < 0);
+}
+
+static int compare_file(void *arg, const char *name, bool is_dir)
+{
+	struct compare *c = arg;
+	char *a = NULL, *b = NULL;
+	size_t n = 0, m = 0;
+	CU_ASSERT(!is_dir);
+	if (strstr(name, ".deleted"))
+		return 0;
+	must(file_read(path_in(c->dir, name).s, 1 << 28, &a, &n) == 0);
+	bool other = file_read(path_in(c->other, name).s, 1 << 28, &b, &m) == 0;
+	if (other && strstr(name, SNAPSHOT_SUFFIX)) {
+		order_snapshot(a, n);
+		order_snapshot(b, m);
+	}
+	if (other ? n != m || memcmp(a, b, n) != 0 : !may_go(c, name)) {
+		printf("%s/%s: %s (%zu and %zu bytes)\n", c->dir, name, other ? "differs" : "missing", n, m);
+		c->differences++;
+	}
+	free(a);
+	free(b);
+	return 0;
+}
+
+int st_differences(const char *dir, const char *java, int64_t start, int64_t end)
+{
+	struct compare there = { .dir = dir, .other = java };
+	struct compare back = { .dir = java, .other = dir, .swept = true, .start = start, .end = end };
+	must(sys_list_dir(dir, compare_file, &there) == 0);
+	must(sys_list_dir(java, compare_file, &back) == 0);
+	return there.differences + back.differences;
+}
+
 /* ---- a log on a reactor ---- */
 
 static void on_failed(struct log_owner *owner, struct log *log, int error)
@@ -279,6 +344,28 @@ int st_truncate(struct st_log *s, int64_t offset, bool fully)
 		log_truncate(s->log, offset, &w.wait);
 	turn_until(s, &w.done);
 	return w.wait.error;
+}
+
+struct cleaned {
+	struct log_clean op;
+	bool done;
+};
+
+static void clean_done(struct log_clean *op)
+{
+	container_of(op, struct cleaned, op)->done = true;
+}
+
+int st_clean_log(struct st_log *s, int64_t now_ms, size_t map_bytes, struct log_clean *out)
+{
+	struct clean_rate rate = { 0 };
+	struct cleaned c = { .op = { .now_ms = now_ms, .map_bytes = map_bytes ? map_bytes : 1 << 20,
+		.map_load = 0.9, .io_bytes = 65536, .rate = &rate, .done = clean_done } };
+	must(log_clean(s->log, &c.op));
+	turn_until(s, &c.done);
+	if (out)
+		*out = c.op;
+	return c.op.error;
 }
 
 int64_t st_close(struct st_log *s)

@@ -59,6 +59,10 @@ int64_t st_checkpointed(const char *dir, const char *file, const char *name);
 /* Number of files whose names end so. */
 int st_count(const char *dir, const char *suffix);
 
+/* How many files of a partition differ from those that Kafka left in `java`, whose log has this start and
+ * end. Entries of snapshots may stand in another order; what waits for its deletion does not count. */
+int st_differences(const char *dir, const char *java, int64_t start, int64_t end);
+
 /* A log on a reactor that the test turns. */
 struct st_log {
 	struct log *log;
@@ -90,5 +94,8 @@ enum kerr st_read(struct st_log *s, int64_t offset, int64_t upper, uint32_t max,
 uint64_t st_walk(struct st_log *s, uint32_t *batches);
 int st_wait(struct st_log *s, void (*start)(struct log *log, struct log_wait *w));
 int st_truncate(struct st_log *s, int64_t offset, bool fully);
+/* Cleans the log and waits, with room for all keys unless `map_bytes` says how much; the error. */
+struct log_clean;
+int st_clean_log(struct st_log *s, int64_t now_ms, size_t map_bytes, struct log_clean *out);
 
 #endif

@@ -1,6 +1,6 @@
-/* ut_filter.c - what compaction keeps, against Kafka's MemoryRecords.filterTo: every row of filter.tsv, the same
- * bytes. The records of a compressed batch are compared without their codec, since two libraries need not write
- * the same stream. */
+/* ut_filter.c - what compaction keeps, against Kafka's MemoryRecords.filterTo: every row of filter.tsv, the
+ * same bytes. The records of a compressed batch are compared without their codec, since two libraries need
+ * not write the same stream. */
 #include "tests/unit/protocol/golden_json.h"
 #include "tests/unit/ut.h"
 

@@ -9,71 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- comparing directories ---- */
-
-struct compare {
-	const char *dir, *other;
-	bool swept;          /* `other` was loaded once more than `dir` */
-	int64_t start, end;  /* of the log */
-	int differences;
-};
-
-static int by_bytes(const void *a, const void *b)
-{
-	return memcmp(a, b, 46);
-}
-
-/* Kafka writes the entries of a snapshot in the order of a hash map. */
-static void order_snapshot(char *bytes, size_t n)
-{
-	if (n > 10)
-		qsort(bytes + 10, (n - 10) / 46, 46, by_bytes);
-	memset(bytes + 2, 0, 4);
-}
-
-/* A clean load of Kafka's, too, sweeps up these: snapshots that are not of a segment nor of the end. */
-static bool may_go(const struct compare *c, const char *name)
-{
-	int64_t offset;
-	const char *suffix;
-	if (!c->swept || !path_split(name, &offset, &suffix) || strcmp(suffix, SNAPSHOT_SUFFIX) != 0)
-		return false;
-	return offset <= c->start || (offset != c->end && st_size(path_of(c->dir, offset, LOG_SUFFIX).s) < 0);
-}
-
-static int compare_file(void *arg, const char *name, bool is_dir)
-{
-	struct compare *c = arg;
-	char *a = NULL, *b = NULL;
-	size_t n = 0, m = 0;
-	CU_ASSERT(!is_dir);
-	if (strstr(name, ".deleted"))
-		return 0;
-	must(file_read(path_in(c->dir, name).s, 1 << 28, &a, &n) == 0);
-	bool other = file_read(path_in(c->other, name).s, 1 << 28, &b, &m) == 0;
-	if (other && strstr(name, SNAPSHOT_SUFFIX)) {
-		order_snapshot(a, n);
-		order_snapshot(b, m);
-	}
-	if (other ? n != m || memcmp(a, b, n) != 0 : !may_go(c, name)) {
-		printf("%s/%s: %s (%zu and %zu bytes)\n", c->dir, name, other ? "differs" : "missing", n, m);
-		c->differences++;
-	}
-	free(a);
-	free(b);
-	return 0;
-}
-
-/* How many files differ from those that Kafka left in `java`. */
-static int differences(const char *dir, const char *java, int64_t start, int64_t end)
-{
-	struct compare there = { .dir = dir, .other = java };
-	struct compare back = { .dir = java, .other = dir, .swept = true, .start = start, .end = end };
-	must(sys_list_dir(dir, compare_file, &there) == 0);
-	must(sys_list_dir(java, compare_file, &back) == 0);
-	return there.differences + back.differences;
-}
-
 /* ---- the cases ---- */
 
 /* The topics that were not made with Kafka's index.interval.bytes. */
@@ -143,7 +78,7 @@ static void compare_partitions(const char *from, const char *java, enum log_stop
 		open_and_close(dirs[0], dirs[1], p.names[i], stop, &o);
 		CU_ASSERT(!o.repair.damaged);
 		CU_ASSERT_EQUAL(o.repair.bytes_cut, 0);
-		CU_ASSERT_EQUAL(differences(path_in(dirs[0], p.names[i]).s, path_in(dirs[1], p.names[i]).s,
+		CU_ASSERT_EQUAL(st_differences(path_in(dirs[0], p.names[i]).s, path_in(dirs[1], p.names[i]).s,
 			o.start,
 			o.end), 0);
 	}
@@ -173,7 +108,7 @@ static void rebuilt(const char *golden)
 		free(command);
 		open_and_close(dirs[0], dirs[1], p.names[i], LOG_STOP_CRASHED, &o);
 		CU_ASSERT_EQUAL(o.repair.bytes_cut, 0);
-		CU_ASSERT_EQUAL(differences(dir.s, path_in(dirs[1], p.names[i]).s, o.start, o.end), 0);
+		CU_ASSERT_EQUAL(st_differences(dir.s, path_in(dirs[1], p.names[i]).s, o.start, o.end), 0);
 	}
 }
 
