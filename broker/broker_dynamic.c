@@ -68,8 +68,9 @@ static void say_processed(const char *name, const struct config_layer *stored)
 	for (size_t i = 0, at = 0; i < stored->n && at < sizeof text; i++)
 		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s -> %s", i > 0 ? ", " : "",
 				       stored->v[i].name, shown(&stored->v[i]));
-	log_info("kafka.server.ZkConfigManager", "Processing override for entityPath: %s with config: Map(%s)",
-		 name, log_safe(slice_str(text)).s);
+	log_info("kafka.server.ZkConfigManager",
+		 "Processing override for entityPath: %s with config: Map(%s)", name,
+		 log_safe(slice_str(text)).s);
 }
 
 /* What cannot be read leaves what is in force as it is. True when that has changed. */

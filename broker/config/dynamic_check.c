@@ -102,8 +102,9 @@ static const struct place_rule {
 	{ lacks_prefix,
 		"These security configs can be dynamically updated only per-listener using the listener "
 		"prefix",
-		"Set", "Security configs can be dynamically updated only using listener prefix, base configs "
-		       "will be ignored" },
+		"HashSet",
+		"Security configs can be dynamically updated only using listener prefix, base configs will "
+		"be ignored" },
 	{ is_of_one_broker,
 		"Cannot update these configs at default cluster level, broker id must be specified", "Set",
 		"Per-broker configs defined at default cluster level will be ignored" },
