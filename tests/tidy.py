@@ -367,6 +367,23 @@ BANNED_BUT = {
 }
 
 
+LOGGERS = "broker/base/loggers.tbl"
+
+
+@rule
+def loggers_are_listed(tree):
+    """A logger that a line of the log names is one that kafka-configs can set."""
+    listed = set(re.findall(r'^L\("([^"]+)"\)', tree.by_path[LOGGERS].text, re.M)) if LOGGERS in tree.by_path else set()
+    named = re.compile(r'(?:#define \w*LOGGER |\blog_(?:write\([^,]+,|(?:debug|info|warn|error|fatal)\()\s*)"([^"]+)"')
+    for source in tree.sources:
+        if not listed or not source.is_c or not tree.is_of_rooms(source):
+            continue
+        for match in named.finditer(source.text):
+            if match[1] not in listed:
+                line = source.text.count("\n", 0, match.start()) + 1
+                yield source.path, line, f"the logger {match[1]} is not in {LOGGERS}"
+
+
 @rule
 def banned_calls(tree):
     for source in tree.sources:

@@ -16,7 +16,7 @@ import tidy  # noqa: E402
 GOOD = {
     "broker/ROOMS": "base:\nnet: base\nmain: net\ntests: main\nseam: broker/base/sys*.c\n",
     "broker/base/README": "base: what all stand on\n",
-    "broker/base/room.am": "# broker/base: its files\nS = broker/base/a.h broker/base/a.c broker/base/sys.c broker/base/bad.c "
+    "broker/base/room.am": "# broker/base: its files\nS = broker/base/a.h broker/base/loggers.tbl broker/base/a.c broker/base/sys.c broker/base/bad.c "
                            "broker/base/bad.h\nR = broker/base/README\n",
     "broker/base/a.h": "/* a.h - a header */\n#ifndef A_H\n#define A_H\n#include <stddef.h>\n"
                        "size_t a_length(const char *text);\n#endif\n",
@@ -24,6 +24,7 @@ GOOD = {
                        "enum { A_MAGIC = 0x00000a0a };\n\nsize_t a_length(const char *text)\n{\n\treturn strlen(text);\n}\n",
     "broker/base/sys.c": "/* sys.c - the seam, which may do all this */\n#include <time.h>\nint kept;\nlong sys_now(void);\n"
                          "long sys_now(void)\n{\n\treturn time(NULL);\n}\n",
+    "broker/base/loggers.tbl": "/* loggers.tbl - the loggers */\nL(\"kafka\")\n",
     "broker/net/README": "net: a room above\n",
     "broker/net/room.am": "# broker/net: its files\nS = broker/net/up.h broker/net/down.c broker/net/README\n",
     "broker/net/up.h": "/* up.h - an upper header */\n",
@@ -55,6 +56,8 @@ SAMPLES = [
         "atol(a)", "atof(a)", "alloca(1)", "system(a)", "exit(1)", "popen(a, b)", "assert(a)", "longjmp(a, 1)",
         "fprintf(stderr, a)")),
     ("banned_calls", BAD, HEAD + "typedef struct x y;\n"),
+    ("loggers_are_listed", BAD, HEAD + '#define LOGGER "kafka.nobody"\n'),
+    ("loggers_are_listed", BAD, HEAD + 'void f(void)\n{\n\tlog_info("kafka.nobody", "x");\n}\n'),
     ("unfinished", BAD, HEAD + "/* TO" "DO: more */\n"),
     ("this_machine", BAD, HEAD + "/* /ro" "ot/x */\n"),
     ("this_machine", BAD, HEAD + "/* ht" "tp://host.nowhere/ */\n"),

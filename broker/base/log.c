@@ -13,6 +13,21 @@ const char *log_level_name(enum log_level level)
 	return names[level];
 }
 
+const char *const log_loggers[] = {
+#define L(name) name,
+#include "broker/base/loggers.tbl"
+#undef L
+};
+const size_t log_loggers_count = countof(log_loggers);
+
+bool log_logger_exists(struct slice name)
+{
+	for (size_t i = 0; i < log_loggers_count; i++)
+		if (slice_is(name, log_loggers[i]))
+			return true;
+	return false;
+}
+
 void log_write(enum log_level level, const char *logger, const char *format, ...)
 {
 	char line[LOG_LINE_BYTES];

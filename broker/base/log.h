@@ -22,6 +22,11 @@ enum {
 
 const char *log_level_name(enum log_level level);
 
+/* The loggers that there are (loggers.tbl), by name. */
+extern const char *const log_loggers[];
+extern const size_t log_loggers_count;
+bool log_logger_exists(struct slice name);
+
 void log_write(enum log_level level, const char *logger, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

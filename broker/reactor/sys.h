@@ -83,7 +83,7 @@ enum { SYS_READ = 1, SYS_WRITE = 2, SYS_CREATE = 4, SYS_TRUNCATE = 8, SYS_EXCLUS
 struct sys_stat {
 	int64_t size;      /* bytes */
 	int64_t mtime_ms;
-	bool is_dir;
+	bool is_dir, is_file; /* neither: a device, a pipe, ... */
 };
 
 int sys_open(const char *path, int flags);
@@ -173,13 +173,19 @@ void sys_process(struct sys_process *out);
 /* As many open files as this process may give itself: the soft limit becomes the hard one. */
 void sys_raise_fds(void);
 int sys_hostname(char *out, size_t n);
+/* A variable of the environment; NULL when it is not set. */
+const char *sys_env(const char *name);
 /* Names the boot: changes when the kernel was started anew. */
 void sys_boot_id(char out[64]);
 
 /* ---- log (base/log.h calls log_sink and log_enabled, which the seam defines) ---- */
 
-/* `logger` NULL sets the root level. */
+enum { SYS_LOG_INHERIT = -1 };
+
+/* `logger` NULL sets the root level. SYS_LOG_INHERIT takes a logger's own level away again. */
 void sys_log_set_level(const char *logger, int level);
+/* The level in force for a logger; NULL: the root's. LOG_LEVELS is off. */
+int sys_log_level(const char *logger);
 /* Where lines go: -1 is standard output. */
 void sys_log_to(int fd);
 

@@ -146,6 +146,11 @@ void sys_raise_fds(void)
 
 /* The name that others may reach this machine by: what the resolver calls it, or else what it calls
  * itself. */
+const char *sys_env(const char *name)
+{
+	return getenv(name); /* nobody here changes the environment */
+}
+
 int sys_hostname(char *out, size_t n)
 {
 	struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM }, *found;

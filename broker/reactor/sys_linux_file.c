@@ -159,6 +159,7 @@ static void stat_out(const struct stat *from, struct sys_stat *to)
 		.size = from->st_size,
 		.mtime_ms = (int64_t)from->st_mtim.tv_sec * 1000 + from->st_mtim.tv_nsec / 1000000,
 		.is_dir = S_ISDIR(from->st_mode),
+		.is_file = S_ISREG(from->st_mode),
 	};
 }
 

@@ -21,7 +21,7 @@ enum { LOGGERS_MAX = 256, LOGGER_NAME_BYTES = 160, LOG_HEAD_BYTES = 64 };
  * no lock. */
 struct logger_level {
 	char name[LOGGER_NAME_BYTES];
-	atomic_int level;
+	atomic_int level; /* SYS_LOG_INHERIT: none of its own */
 };
 
 static struct {
@@ -36,13 +36,14 @@ static void find_least(void)
 {
 	int least = logs.root;
 	for (int i = 0; i < logs.n; i++)
-		least = min_of(least, (int)logs.rows[i].level);
+		if (logs.rows[i].level != SYS_LOG_INHERIT)
+			least = min_of(least, (int)logs.rows[i].level);
 	logs.least = least;
 }
 
 void sys_log_set_level(const char *logger, int level)
 {
-	must(level >= LOG_TRACE && level <= LOG_LEVELS); /* LOG_LEVELS: off */
+	must((level >= LOG_TRACE || (logger && level == SYS_LOG_INHERIT)) && level <= LOG_LEVELS);
 	pthread_mutex_lock(&logs.lock);
 	int i = 0;
 	while (logger && i < logs.n && strcmp(logs.rows[i].name, logger) != 0)
@@ -65,20 +66,25 @@ static size_t covers(const char *name, const char *logger)
 	return strncmp(name, logger, n) == 0 && (logger[n] == 0 || logger[n] == '.') ? n : 0;
 }
 
+int sys_log_level(const char *logger)
+{
+	int level = logs.root, n = logger ? (int)logs.n : 0;
+	size_t longest = 0;
+	for (int i = 0; i < n; i++) {
+		size_t k = covers(logs.rows[i].name, logger);
+		if (k > longest && logs.rows[i].level != SYS_LOG_INHERIT) {
+			longest = k;
+			level = logs.rows[i].level;
+		}
+	}
+	return level;
+}
+
 bool log_enabled(enum log_level level, const char *logger)
 {
 	if ((int)level < atomic_load_explicit(&logs.least, memory_order_relaxed))
 		return false;
-	int wanted = logs.root, n = logs.n;
-	size_t longest = 0;
-	for (int i = 0; i < n; i++) {
-		size_t k = covers(logs.rows[i].name, logger);
-		if (k > longest) {
-			longest = k;
-			wanted = logs.rows[i].level;
-		}
-	}
-	return (int)level >= wanted;
+	return (int)level >= sys_log_level(logger);
 }
 
 void sys_log_to(int fd)

@@ -757,6 +757,12 @@ void sys_raise_fds(void)
 {
 }
 
+const char *sys_env(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
 int sys_hostname(char *out, size_t n)
 {
 	return (size_t)snprintf(out, n, "%s", sim_here()->name) < n ? 0 : -ENAMETOOLONG;
@@ -774,6 +780,12 @@ void sys_log_set_level(const char *logger, int level)
 	/* One level for all: a trace that depends on which logger speaks would not help anybody. */
 	if (!logger)
 		world.log_level = level;
+}
+
+int sys_log_level(const char *logger)
+{
+	(void)logger;
+	return world.log_level;
 }
 
 void sys_log_to(int fd)

@@ -587,7 +587,8 @@ int sys_sync_dir(const char *path)
 
 static void stat_out(const struct inode *i, struct sys_stat *out)
 {
-	*out = (struct sys_stat){ .size = i->now_size, .mtime_ms = i->mtime_ms, .is_dir = i->is_dir };
+	*out = (struct sys_stat){ .size = i->now_size, .mtime_ms = i->mtime_ms, .is_dir = i->is_dir,
+		.is_file = !i->is_dir };
 }
 
 int sys_fstat(int fd, struct sys_stat *out)

@@ -350,8 +350,14 @@ static void levels_are_inherited(void)
 	CU_ASSERT_FALSE(log_enabled(LOG_DEBUG, "org.apache"));
 	sys_log_set_level("kafka.server", LOG_LEVELS);
 	CU_ASSERT_FALSE(log_enabled(LOG_FATAL, "kafka.server.KafkaServer"));
-	sys_log_set_level("kafka.server", LOG_INFO);
+	CU_ASSERT_EQUAL(sys_log_level("kafka.server.KafkaServer"), LOG_LEVELS);
+	sys_log_set_level("kafka.server", SYS_LOG_INHERIT);
+	CU_ASSERT_EQUAL(sys_log_level("kafka.server.KafkaServer"), LOG_WARN);
+	sys_log_set_level("kafka", SYS_LOG_INHERIT);
+	CU_ASSERT_EQUAL(sys_log_level("kafka.server.KafkaServer"), LOG_INFO);
 	sys_log_set_level(NULL, LOG_ERROR);
+	CU_ASSERT_EQUAL(sys_log_level("kafka.server"), LOG_ERROR);
+	CU_ASSERT_EQUAL(sys_log_level(NULL), LOG_ERROR);
 	CU_ASSERT_FALSE(log_enabled(LOG_WARN, "org.apache"));
 	sys_log_set_level(NULL, LOG_INFO);
 }
