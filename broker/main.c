@@ -1,5 +1,6 @@
 /* main.c - the command line. */
 #include "broker/broker_http.h"
+#include "broker/broker_provide.h"
 #include "broker/config/options.h"
 #include "broker/process.h"
 #include "broker/storage/file.h"
@@ -36,7 +37,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	problems_init(&problems);
-	struct config_source source = { options.file, slice_of(text, n) };
+	struct config_source source = { options.file, slice_of(text, n), &broker_provider_reader };
 	struct config *config = config_load(&source, options.overrides, options.n_overrides, &problems);
 	int status = config == NULL;
 	if (verdict == OPTIONS_CHECK)

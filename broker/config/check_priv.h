@@ -23,6 +23,8 @@ void config_fall_back(struct config *c);
 void config_check(struct config *c, struct problems *problems);
 /* The Java classes that `c`, the broker's or a listener's configuration, names. */
 void config_check_classes(const struct config *c, struct problems *problems);
+/* password.encoder.*, where there is a secret. */
+void config_check_passwords(const struct config *c, struct problems *problems);
 /* ssl.principal.mapping.rules of either. */
 void config_check_principals(const struct config *c, struct problems *problems);
 

@@ -201,6 +201,21 @@ static void pair_ids(struct config *c)
 		one.line);
 }
 
+/* Values that stand elsewhere come here. */
+static void resolve(struct config *c, const struct provider_reader *reader, struct problems *problems)
+{
+	struct arena *a = c->arena;
+	c->providers = providers_make(a, &c->properties, reader, problems);
+	for (uint32_t i = 0; c->providers && i < c->properties.n; i++) {
+		struct property *p = &c->properties.v[i];
+		const char *what = arena_printf(a, "%s: %s", where_of(p).s, p->name);
+		must(what);
+		const char *value = providers_resolve(c->providers, a, what, p->value, problems);
+		if (value && !providers_is_setting(p->name))
+			p->value = value;
+	}
+}
+
 /* Names that no row has, and those that mean nothing in a file. */
 static void check_name(const struct config *c, const struct property *p, struct problems *problems)
 {
@@ -213,7 +228,7 @@ static void check_name(const struct config *c, const struct property *p, struct 
 		problem_warning(problems,
 			"%s: %s has no effect in a file: it is set with kafka-configs alone", where_of(p).s,
 			p->name);
-	else if (!d && !config_find_prefixed(p->name))
+	else if (!d && !config_find_prefixed(p->name) && !providers_is_setting(p->name))
 		problem_warning(problems, "%s: %s is not known and has no effect", where_of(p).s, p->name);
 }
 
@@ -327,6 +342,7 @@ static void fill(struct config *c, struct problems *problems)
 		return;
 	config_check(c, problems);
 	config_check_classes(c, problems);
+	config_check_passwords(c, problems);
 	config_check_principals(c, problems);
 	make_views(c, problems);
 }
@@ -361,6 +377,7 @@ struct config *config_load(const struct config_source *source, const char *const
 	if (read_file(c, source, problems) == 0) {
 		for (size_t i = 0; i < n_overrides; i++)
 			read_override(c, overrides[i], problems);
+		resolve(c, source->reader, problems);
 		pair_ids(c);
 		check_names(c, problems);
 		fill(c, problems);

@@ -16,6 +16,7 @@
 #include "broker/config/listeners.h"
 #include "broker/config/problems.h"
 #include "broker/config/properties.h"
+#include "broker/config/providers.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -100,6 +101,7 @@ struct config {
 	enum ibp message_format; /* log.message.format.version, or 3.0 where the former makes it moot */
 	struct config_list ip_limit_hosts; /* max.connections.per.ip.overrides: host i may open ... */
 	const int32_t *ip_limit_counts;    /* ... this many */
+	const struct providers *providers; /* of the file; NULL: it names none */
 
 	struct config_given given[CONFIG_KEYS];
 	struct properties properties; /* all that was set, unknown names too */
@@ -111,6 +113,7 @@ struct config {
 struct config_source {
 	const char *name; /* as in "etc/server.properties:12" */
 	struct slice text;
+	const struct provider_reader *reader; /* what config.providers look at; may be NULL */
 };
 
 /* The snapshot, or NULL when a problem is an error. Problems of every kind are added to `problems`, errors

@@ -3,6 +3,7 @@
  */
 #include "broker/base/must.h"
 #include "broker/config/check_priv.h"
+#include "broker/config/password.h"
 #include "broker/config/principal_rules.h"
 
 #include <ctype.h>
@@ -218,6 +219,24 @@ static void check_names(const struct config *c, struct problems *problems)
 	if (c->offsets_topic_compression_codec < 0 || c->offsets_topic_compression_codec > 4)
 		value_error(c, CK_offsets_topic_compression_codec, problems,
 			"Unknown compression type id; allowed: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd");
+}
+
+void config_check_passwords(const struct config *c, struct problems *problems)
+{
+	char why[PASSWORD_WHY_BYTES];
+	struct password_encoder e = {
+		.secret = c->password_encoder_secret,
+		.keyfactory = c->password_encoder_keyfactory_algorithm,
+		.cipher = c->password_encoder_cipher_algorithm,
+		.key_length = c->password_encoder_key_length,
+		.iterations = c->password_encoder_iterations,
+	};
+	if (e.secret && !password_encoder_check(&e, why))
+		value_error(c, CK_password_encoder_cipher_algorithm, problems, "%s", why);
+	if (c->password_encoder_old_secret && !e.secret)
+		value_error(c, CK_password_encoder_old_secret, problems,
+			"password.encoder.secret must be set too: what the old secret decodes is encoded by "
+			"it");
 }
 
 void config_check_principals(const struct config *c, struct problems *problems)

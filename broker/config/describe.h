@@ -18,6 +18,7 @@ enum describe_source {
 	SOURCE_DYNAMIC_DEFAULT_BROKER,
 	SOURCE_STATIC_BROKER,
 	SOURCE_DEFAULT,
+	SOURCE_BROKER_LOGGER,
 };
 
 struct describe_synonym {

@@ -59,6 +59,9 @@ int dynamic_check(const struct dynamic *d, enum dynamic_entity entity, const str
  * it is in the log. True when that changed the snapshot. May wait: in a fiber, one at a time. */
 bool dynamic_put(struct dynamic *d, enum dynamic_entity entity, const struct config_layer *settings);
 
+/* Whether a setting that is stored already can be used; if not, that is told in the log (DynamicBrokerConfig
+ * .fromPersistentProps). */
+bool dynamic_is_usable(enum dynamic_entity entity, const struct config_setting *s);
 /* Whether a setting is kept encrypted: a password that may be set at run time, listener prefix or not
  * (DynamicBrokerConfig.isPasswordConfig). */
 bool dynamic_is_password(const char *name);

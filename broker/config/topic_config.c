@@ -102,6 +102,9 @@ static const char *check_names(struct arena *a, const struct config_setting *v, 
 	return NULL;
 }
 
+static const char no_tiers[] = "Tiered Storage functionality is disabled in the broker. Topic cannot be "
+			       "configured with remote log storage.";
+
 /* Tiered storage is not possible in ZooKeeper mode without the broker's own switch, which must be off here.
  */
 static const char *check_remote(const struct parsed *p, bool was_remote)
@@ -110,8 +113,7 @@ static const char *check_remote(const struct parsed *p, bool was_remote)
 		return "It is invalid to set `remote.log.delete.on.disable` or `remote.log.copy.disable` "
 		       "under Zookeeper's mode.";
 	if (p->v[TK_remote_storage_enable].b)
-		return "Tiered Storage functionality is disabled in the broker. Topic cannot be configured "
-		       "with remote log storage.";
+		return no_tiers;
 	if (was_remote)
 		return "It is invalid to disable remote storage without deleting remote data. If you want to "
 		       "keep the remote data and turn to read only, please set "
@@ -151,6 +153,12 @@ const char *topic_config_check(struct arena *a, const struct config *broker,
 	const struct config_setting *remote = config_setting_find(before, n_before, "remote.storage.enable");
 	bool was_remote = remote && remote->value && strcmp(remote->value, "true") == 0;
 	return check_together(a, &p, was_remote);
+}
+
+bool topic_config_refuses_value(const char *why)
+{
+	static const char value[] = "Invalid value ";
+	return strcmp(why, no_tiers) == 0 || strncmp(why, value, sizeof value - 1) == 0;
 }
 
 /* ---- the effective settings ---- */

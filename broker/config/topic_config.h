@@ -74,6 +74,10 @@ const char *topic_config_text(struct arena *a, const struct config *broker, enum
 const char *topic_config_check(struct arena *a, const struct config *broker,
 	const struct config_setting *before, size_t n_before, const struct config_setting *v, size_t n);
 
+/* Whether those are the words of a ConfigException, which AlterConfigs passes on inside others; else of an
+ * InvalidConfigurationException, which it passes on as they are. */
+bool topic_config_refuses_value(const char *why);
+
 /* The effective settings. What cannot be used (a znode written by a newer broker) falls back to the broker's,
  * with a warning in the log; `topic` is for that line. Never NULL. */
 struct topic_config *topic_config_new(const struct config *broker, const char *topic,

@@ -59,7 +59,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t n)
 {
 	static const char *const overrides[] = { "zookeeper.connect=localhost:2181" };
-	struct config_source source = { "f", slice_of(input, n) };
+	struct config_source source = { "f", slice_of(input, n), NULL };
 	struct problems problems;
 	problems_init(&problems);
 	struct config *c = config_load(&source, overrides, 1, &problems);

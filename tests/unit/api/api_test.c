@@ -150,7 +150,7 @@ bool at_raw(struct api_test *t, const void *bytes, size_t n, int32_t correlation
 
 static struct config *load_config(void)
 {
-	struct config_source source = { "test.properties", slice_str(properties) };
+	struct config_source source = { "test.properties", slice_str(properties), NULL };
 	struct problems problems;
 	problems_init(&problems);
 	struct config *c = config_load(&source, NULL, 0, &problems);

@@ -6,7 +6,7 @@ static struct problems problems;
 
 static struct config *load(const char *text, const char *const *overrides, size_t n)
 {
-	struct config_source source = { "f", slice_str(text) };
+	struct config_source source = { "f", slice_str(text), NULL };
 	problems_init(&problems);
 	return config_load(&source, overrides, n, &problems);
 }

@@ -103,7 +103,7 @@ static const struct {
 static struct config *load(const char *text, struct problems *problems)
 {
 	char *whole = mem_printf("zookeeper.connect=zk:2181\n%s\n", text);
-	struct config_source source = { "f", slice_str(whole) };
+	struct config_source source = { "f", slice_str(whole), NULL };
 	problems_init(problems);
 	struct config *c = config_load(&source, NULL, 0, problems);
 	free(whole);

@@ -39,7 +39,7 @@ static bool was_said(enum log_level level, const char *text)
 
 static struct config *load(const char *text, struct problems *problems)
 {
-	struct config_source source = { "f", slice_str(text) };
+	struct config_source source = { "f", slice_str(text), NULL };
 	problems_init(problems);
 	n_said = 0;
 	return config_load(&source, NULL, 0, problems);
@@ -49,7 +49,7 @@ static void says_what_is_without_effect(void)
 {
 	struct problems problems;
 	struct config *c = load("zookeeper.connect=z\nnum.io.threads=8\nnum.network.threads=5\n"
-				"password.encoder.secret=verysecret\nnum.partitions=2\n",
+				"delegation.token.secret.key=verysecret\nnum.partitions=2\n",
 		&problems);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
 	config_report_unhonoured(c);
@@ -60,9 +60,8 @@ static void says_what_is_without_effect(void)
 	CU_ASSERT_TRUE(was_said(LOG_WARN,
 		"num.network.threads=5 (f:3) is accepted without effect: there are no pools of threads here; "
 		"num.cores says how many cores serve"));
-	CU_ASSERT_TRUE(was_said(LOG_WARN, "password.encoder.secret=[hidden] (f:4) is accepted without "
-					  "effect: dynamic broker settings are not "
-					  "applied yet"));
+	CU_ASSERT_TRUE(was_said(LOG_WARN, "delegation.token.secret.key=[hidden] (f:4) is accepted without "
+					  "effect: delegation tokens are not served yet"));
 	config_free(c);
 	problems_free(&problems);
 }

@@ -36,7 +36,7 @@ static struct config *load(const char *path)
 {
 	size_t n;
 	char *text = golden_read(path, &n);
-	struct config_source source = { path, slice_of(text, n) };
+	struct config_source source = { path, slice_of(text, n), NULL };
 	struct problems problems;
 	problems_init(&problems);
 	struct config *c = config_load(&source, NULL, 0, &problems);
@@ -225,7 +225,8 @@ static void retention_from_everywhere(void)
 	static const struct config_setting own[] = { { "retention.ms", "9" }, { "unknown.here", "1" } };
 	struct config_layers both = { { all, 3 }, { all, 3 } };
 	struct config_source source = { "f", SLICE_LIT("zookeeper.connect=z\nlog.retention.ms=4\n"
-						       "log.retention.minutes=5\nlog.retention.hours=6\n") };
+						       "log.retention.minutes=5\nlog.retention.hours=6\n"),
+						NULL };
 	struct problems problems;
 	problems_init(&problems);
 	struct config *c = config_load(&source, NULL, 0, &problems);

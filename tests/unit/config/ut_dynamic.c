@@ -11,7 +11,7 @@
 
 static struct config *load(const char *text)
 {
-	struct config_source source = { "f", slice_str(text) };
+	struct config_source source = { "f", slice_str(text), NULL };
 	struct problems problems;
 	problems_init(&problems);
 	struct config *c = config_load(&source, NULL, 0, &problems);

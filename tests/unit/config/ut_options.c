@@ -43,7 +43,7 @@ static void refuses(void)
 /* What --check-config prints, in `text`. */
 static int report(const char *properties, char *text, size_t n)
 {
-	struct config_source source = { "f", slice_str(properties) };
+	struct config_source source = { "f", slice_str(properties), NULL };
 	struct options o = { .file = "f" };
 	struct problems problems;
 	problems_init(&problems);

@@ -7,7 +7,7 @@ static struct arena arena;
 static struct config *broker_of(const char *text)
 {
 	char *whole = mem_printf("zookeeper.connect=zk:2181\n%s\n", text);
-	struct config_source source = { "f", slice_str(whole) };
+	struct config_source source = { "f", slice_str(whole), NULL };
 	struct problems problems;
 	problems_init(&problems);
 	struct config *c = config_load(&source, NULL, 0, &problems);

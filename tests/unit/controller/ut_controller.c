@@ -154,7 +154,7 @@ static void run_in_worlds(void (*script)(void))
 {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		struct problems problems;
-		struct config_source source = { "f", slice_str(whole) };
+		struct config_source source = { "f", slice_str(whole), NULL };
 		problems_init(&problems);
 		sim_new(seed);
 		zk_sim_new(sim_host_new("zoo", 1));

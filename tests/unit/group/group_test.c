@@ -14,7 +14,7 @@ enum { TURNS_MAX = 100000 };
 static struct config *load_config(const char *const *overrides, size_t n)
 {
 	static const char text[] = "broker.id=1\nzookeeper.connect=localhost:1\nlog.dirs=/nowhere\n";
-	struct config_source source = { "test.properties", slice_str(text) };
+	struct config_source source = { "test.properties", slice_str(text), NULL };
 	struct problems problems;
 	problems_init(&problems);
 	struct config *c = config_load(&source, overrides, n, &problems);

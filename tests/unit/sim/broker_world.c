@@ -475,7 +475,7 @@ static void read_back(void *arg)
 static void broker_main(void *arg)
 {
 	struct problems problems;
-	struct config_source source = { "sim.properties", slice_str(w.config) };
+	struct config_source source = { "sim.properties", slice_str(w.config), NULL };
 	must(arg == NULL);
 	problems_init(&problems);
 	struct config *config = config_load(&source, NULL, 0, &problems);
