@@ -159,6 +159,7 @@ static bool up_identity(struct broker *b)
 	if (!broker_make_roots(b) || !broker_find_cluster_id(b) || !broker_find_id(b))
 		return false;
 	log_info(LOGGER, "Cluster ID = %s", b->cluster_id);
+	broker_renew_passwords(b);
 	broker_read_settings(b);
 	broker_banner(b);
 	return offload_or_say(b, identify_logdirs, "log directories", is_identified);

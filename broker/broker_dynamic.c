@@ -5,8 +5,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
-#include "broker/cluster/entities.h"
-#include "broker/config/password.h"
+#include "broker/cluster/broker_settings.h"
 
 #include <stdio.h>
 
@@ -16,45 +15,9 @@ enum { SETTINGS_ARENA_BYTES = 16 << 20 };
 
 /* ---- from ZooKeeper ---- */
 
-/* Passwords of one entity, in clear; on a helper, as deriving keys takes its time. */
-struct decoding {
-	struct arena *arena;
-	const char *secret;
-	const struct config_layer *stored;
-	struct config_setting *v;
-	size_t n;
-};
-
-static void decode_one(struct decoding *d, const struct config_setting *s)
+static struct broker_settings settings_of(const struct broker *b)
 {
-	char why[PASSWORD_WHY_BYTES] = "password.encoder.secret is not set";
-	const char *clear = d->secret ? password_decode(d->arena, d->secret, s->value, why) : NULL;
-	if (clear)
-		d->v[d->n++] = (struct config_setting){ s->name, clear };
-	else
-		log_error(LOGGER, "Dynamic password config %s could not be decoded, ignoring: %s.",
-			  log_safe(slice_str(s->name)).s, why);
-}
-
-static void decode_work(void *arg)
-{
-	struct decoding *d = arg;
-	for (size_t i = 0; i < d->stored->n; i++) {
-		const struct config_setting *s = &d->stored->v[i];
-		if (s->value && dynamic_is_password(s->name))
-			decode_one(d, s);
-		else
-			d->v[d->n++] = *s;
-	}
-}
-
-static struct config_layer decode(struct broker *b, struct arena *arena, const struct config_layer *stored)
-{
-	struct decoding d = { arena, b->config->password_encoder_secret, stored,
-			      arena_array(arena, stored->n, sizeof *d.v), 0 };
-	must(d.v != NULL);
-	fiber_offload(b->control, decode_work, &d, "passwords");
-	return (struct config_layer){ d.v, d.n };
+	return (struct broker_settings){ b->control, b->zkc, b->config };
 }
 
 static const char *shown(const struct config_setting *s)
@@ -78,16 +41,18 @@ static bool read_entity(struct broker *b, enum dynamic_entity of)
 {
 	struct arena arena;
 	struct entity entity;
+	struct config_layer clear;
 	const char *why;
+	char name[BROKER_ENTITY_BYTES];
+	const struct broker_settings at = settings_of(b);
 	bool changed = false;
-	char name[32] = "brokers/<default>";
-	if (of == DYNAMIC_BROKER)
-		snprintf(name, sizeof name, "brokers/%d", b->id);
+	broker_settings_name(of, b->id, name);
 	arena_init(&arena, SETTINGS_ARENA_BYTES);
-	if (entity_read(b->zkc, &arena, name, &entity, &why) == ZK_OK) {
-		struct config_layer clear = decode(b, &arena, &entity.settings);
+	if (broker_settings_read(&at, &arena, name, &entity, &why) == ZK_OK) {
 		if (entity.exists)
 			say_processed(name, &entity.settings);
+		if (!broker_settings_resolve(&at, &arena, &entity.settings, &clear, &why))
+			log_error(LOGGER, "/config/%s: %s; that setting is ignored.", name, why);
 		changed = dynamic_put(b->dynamic, of, &clear);
 	} else {
 		log_error(LOGGER, "%s, and changes nothing.", why);
@@ -110,6 +75,12 @@ void broker_settings_changed(struct broker *b, enum dynamic_entity entity)
 {
 	if (!read_entity(b, entity) && entity == DYNAMIC_BROKER)
 		net_reload(b->net, b->control);
+}
+
+void broker_renew_passwords(struct broker *b)
+{
+	const struct broker_settings at = settings_of(b);
+	broker_settings_renew(&at, b->id);
 }
 
 /* ---- to the rooms ---- */

@@ -89,6 +89,8 @@ void broker_settle_configs(struct broker *b);
 void broker_read_settings(struct broker *b);
 /* Somebody has changed those of one of the two, or says so. */
 void broker_settings_changed(struct broker *b, enum dynamic_entity entity);
+/* Before it: passwords that are kept under password.encoder.old.secret. */
+void broker_renew_passwords(struct broker *b);
 /* From now on the rooms are told of changes. */
 void broker_follow_settings(struct broker *b);
 

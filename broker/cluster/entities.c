@@ -77,25 +77,49 @@ static enum zk_err write_over(struct zkc *zkc, struct arena *a, const char *path
 	return err;
 }
 
-enum zk_err entity_write(struct zkc *zkc, struct arena *a, const char *name,
-	const struct config_layer *settings, const struct entity *before)
+/* The node's contents; ZK_TOO_BIG, or ZK_BAD_ARGUMENTS for what is no text. */
+static enum zk_err encode(struct arena *a, const struct config_layer *settings, struct slice *json)
 {
-	const char *path = znode_config_path(a, name);
 	struct znode_config z = { arena_array(a, settings->n, sizeof *z.entries), (unsigned)settings->n };
 	for (size_t i = 0; z.entries && i < settings->n; i++)
 		z.entries[i] = (struct znode_entry){ settings->v[i].name, settings->v[i].value };
-	struct slice json = z.entries ? znode_config_encode(a, &z) : SLICE_NULL;
-	if (!path || arena_overflowed(a) || json.n > ENTITY_BYTES_MAX)
+	*json = z.entries ? znode_config_encode(a, &z) : SLICE_NULL;
+	if (arena_overflowed(a) || json->n > ENTITY_BYTES_MAX)
 		return ZK_TOO_BIG;
-	if (slice_is_null(json)) /* no text */
-		return ZK_BAD_ARGUMENTS;
+	return slice_is_null(*json) ? ZK_BAD_ARGUMENTS : ZK_OK;
+}
+
+enum zk_err entity_write(struct zkc *zkc, struct arena *a, const char *name,
+	const struct config_layer *settings, const struct entity *before)
+{
+	struct slice json;
+	const char *path = znode_config_path(a, name);
+	enum zk_err err = encode(a, settings, &json);
+	if (err != ZK_OK)
+		return err;
 	bool any = !before || !before->exists;
-	enum zk_err err = write_over(zkc, a, path, json, any ? ZK_ANY_VERSION : before->version);
+	err = write_over(zkc, a, path, json, any ? ZK_ANY_VERSION : before->version);
 	if (err != ZK_NONODE)
 		return err;
 	/* Somebody else may be quicker, and a lost connection may hide our own success. */
 	err = zkc_create(zkc, path, json);
 	return err == ZK_NODEEXISTS ? ZK_BADVERSION : err;
+}
+
+enum zk_err entity_rewrite(struct zkc *zkc, struct arena *a, const char *name,
+	const struct config_layer *settings, const struct entity *before)
+{
+	struct slice json;
+	struct zk_req req;
+	const char *path = znode_config_path(a, name);
+	enum zk_err err = encode(a, settings, &json);
+	must(before->exists);
+	if (err != ZK_OK)
+		return err;
+	zk_req_write(&req, zk_op_set(path, json, before->version));
+	err = zkc_call(zkc, &req);
+	zk_req_fini(&req);
+	return err;
 }
 
 enum zk_err entity_announce(struct zkc *zkc, struct arena *a, const char *name)

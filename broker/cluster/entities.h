@@ -34,6 +34,10 @@ enum zk_err entity_read(struct zkc *zkc, struct arena *a, const char *name, stru
  * ENTITY_BYTES_MAX. ZK_BAD_ARGUMENTS: a name or value is no UTF-8. */
 enum zk_err entity_write(struct zkc *zkc, struct arena *a, const char *name,
 	const struct config_layer *settings, const struct entity *before);
+/* Writes the same settings in another form over the node that `before` is of, with no look at /controller:
+ * for the start, when there may be none yet. */
+enum zk_err entity_rewrite(struct zkc *zkc, struct arena *a, const char *name,
+	const struct config_layer *settings, const struct entity *before);
 /* Tells all brokers. */
 enum zk_err entity_announce(struct zkc *zkc, struct arena *a, const char *name);
 
