@@ -1,6 +1,7 @@
-/* configs.c - DescribeConfigs for topics and brokers. Facts: kafka.server.ConfigHelper of 3.9. */
+/* configs.c - DescribeConfigs for topics, brokers and loggers. Facts: kafka.server.ConfigHelper of 3.9. */
 #include "broker/api/api.h"
 #include "broker/api/handlers.h"
+#include "broker/api/resources.h"
 
 #include "broker/base/must.h"
 #include "broker/cluster/entities.h"
@@ -10,8 +11,6 @@
 #include "describe_configs.kmsg.h"
 
 #include <errno.h>
-
-enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
 
 /* ConfigType of the response is one above the order of config_type. */
 static int8_t type_code(enum config_type type)
@@ -87,18 +86,85 @@ static enum kerr describe_one_broker(struct request *req, struct slice name,
 				     const char **why)
 {
 	struct api *api = req->core->api;
+	const struct config_state *state = dynamic_state(api->dynamic);
 	int error;
+	int32_t id;
 	if (name.n == 0) {
-		error = describe_cluster_default(&req->arena, dynamic_state(api->dynamic), wanted, all);
+		error = describe_cluster_default(&req->arena, state, wanted, all);
 		return error ? KERR_UNKNOWN_SERVER_ERROR : KERR_NONE;
 	}
-	if (!slice_is(name, arena_printf(&req->arena, "%d", api->broker_id))) {
+	if (!resource_broker_id(name, &id)) {
+		*why = arena_printf(&req->arena, "Broker id must be an integer, but it is: %.*s",
+				    SLICE_ARGS(name));
+		return KERR_INVALID_REQUEST;
+	}
+	if (id != api->broker_id) {
 		*why = arena_printf(&req->arena, "Unexpected broker id, expected %d or empty string, but "
 				    "received %.*s", api->broker_id, SLICE_ARGS(name));
 		return KERR_INVALID_REQUEST;
 	}
-	error = describe_broker(&req->arena, dynamic_state(api->dynamic), wanted, all);
+	error = describe_broker(&req->arena, state, wanted, all);
 	return error ? KERR_UNKNOWN_SERVER_ERROR : KERR_NONE;
+}
+
+static void add_logger(const struct describe_wanted *wanted, const char *name, struct describe_result *all)
+{
+	bool is_wanted = wanted->n == 0;
+	for (size_t i = 0; !is_wanted && i < wanted->n; i++)
+		is_wanted = slice_is(wanted->v[i], name);
+	if (is_wanted)
+		all->v[all->n++] = (struct describe_entry){ .name = name, .value = broker_logger_level(name),
+							    .source = SOURCE_BROKER_LOGGER };
+}
+
+static enum kerr describe_loggers(struct request *req, struct slice name,
+				  const struct describe_wanted *wanted, struct describe_result *all,
+				  const char **why)
+{
+	int32_t id;
+	if (name.n == 0)
+		*why = "Broker id must not be empty";
+	else if (!resource_broker_id(name, &id))
+		*why = arena_printf(&req->arena, "Broker id must be an integer, but it is: %.*s",
+				    SLICE_ARGS(name));
+	else if (id != req->core->api->broker_id)
+		*why = arena_printf(&req->arena, "Unexpected broker id, expected %d but received %.*s",
+				    req->core->api->broker_id, SLICE_ARGS(name));
+	if (*why)
+		return KERR_INVALID_REQUEST;
+	all->v = arena_array(&req->arena, log_loggers_count + 1, sizeof *all->v);
+	if (!all->v)
+		return KERR_UNKNOWN_SERVER_ERROR;
+	add_logger(wanted, BROKER_LOGGER_ROOT, all);
+	for (size_t i = 0; i < log_loggers_count; i++)
+		add_logger(wanted, log_loggers[i], all);
+	return KERR_NONE;
+}
+
+static enum kerr describe_client_metrics(struct slice name, const char **why)
+{
+	*why = name.n > 0 ? "Config type client-metrics is only supported on KRaft clusters"
+			  : "Client metrics subscription name must not be empty";
+	return KERR_INVALID_REQUEST;
+}
+
+static enum kerr describe_resource(struct request *req, int type, struct slice name,
+				   const struct describe_wanted *wanted, struct describe_result *all,
+				   const char **why)
+{
+	switch (type) {
+	case RESOURCE_TOPIC:
+		return describe_one_topic(req, name, wanted, all, why);
+	case RESOURCE_BROKER:
+		return describe_one_broker(req, name, wanted, all, why);
+	case RESOURCE_BROKER_LOGGER:
+		return describe_loggers(req, name, wanted, all, why);
+	case RESOURCE_CLIENT_METRICS:
+		return describe_client_metrics(name, why);
+	default:
+		*why = arena_printf(&req->arena, "Unsupported resource type: %d", type);
+		return KERR_INVALID_REQUEST;
+	}
 }
 
 static void describe_one(struct request *req, const struct describe_configs_request *msg, int32_t i,
@@ -108,21 +174,13 @@ static void describe_one(struct request *req, const struct describe_configs_requ
 	struct describe_wanted wanted = { r->configuration_keys, (size_t)max_of(r->n_configuration_keys, 0) };
 	struct describe_result all = { 0 };
 	const char *why = NULL;
-	enum kerr error;
 	*out = (struct describe_configs_response_result){ .resource_type = r->resource_type,
 							  .resource_name = r->resource_name };
-	if (r->resource_type == RESOURCE_TOPIC) {
-		error = describe_one_topic(req, r->resource_name, &wanted, &all, &why);
-	} else if (r->resource_type == RESOURCE_BROKER) {
-		error = describe_one_broker(req, r->resource_name, &wanted, &all, &why);
-	} else {
-		error = KERR_INVALID_REQUEST;
-		why = arena_printf(&req->arena, "Unsupported resource type: %d", r->resource_type);
-	}
+	enum kerr error = describe_resource(req, r->resource_type, r->resource_name, &wanted, &all, &why);
 	if (!error)
 		error = fill(req, msg, &all, out);
 	out->error_code = (int16_t)error;
-	out->error_message = slice_str(why);
+	out->error_message = slice_str(why ? why : ""); /* never null in 3.9 */
 }
 
 void handle_describe_configs(struct request *req)
