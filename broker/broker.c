@@ -96,6 +96,8 @@ static enum zk_err to_register(void *arg)
 		b->status = 1;
 		broker_stop(b);
 	}
+	if (err == ZK_OK) /* settings may have changed in the midst of it */
+		broker_renew_registration(b);
 	return err;
 }
 

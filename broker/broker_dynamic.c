@@ -58,8 +58,6 @@ static bool read_entity(struct broker *b, enum dynamic_entity of)
 		log_error(LOGGER, "%s, and changes nothing.", why);
 	}
 	arena_free(&arena);
-	if (changed)
-		broker_renew_registration(b);
 	return changed;
 }
 
@@ -92,22 +90,26 @@ static int prove(void *arg, const struct config *fresh, unsigned appliers, char 
 	return appliers & APPLY_NET && !broker_may_listen(b, fresh, why) ? -1 : 0;
 }
 
-/* What can fail comes first. */
-static int apply(void *arg, const struct config *fresh, unsigned appliers, char why[DYNAMIC_WHY_BYTES])
+static int change(void *arg, const struct config *fresh, unsigned appliers, char why[DYNAMIC_WHY_BYTES])
 {
 	struct broker *b = arg;
 	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
-	if (appliers & APPLY_NET && !broker_listen_anew(b, fresh, why))
-		return -1;
+	return appliers & APPLY_NET && !broker_listen_anew(b, fresh, why) ? -1 : 0;
+}
+
+static void follow(void *arg, const struct config *now, unsigned appliers)
+{
+	struct broker *b = arg;
+	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
+	broker_renew_registration(b);
 	if (appliers & (APPLY_TOPICS | APPLY_PRODUCERS | APPLY_CLEANER))
-		manager_set_config(b->manager, fresh);
+		manager_set_config(b->manager, now);
 	if (appliers & APPLY_ELECTIONS)
-		controller_set_config(b->controller, fresh);
-	return 0;
+		controller_set_config(b->controller, now);
 }
 
 void broker_follow_settings(struct broker *b)
 {
-	b->rooms = (struct dynamic_rooms){ b, prove, apply };
+	b->rooms = (struct dynamic_rooms){ b, prove, change, follow };
 	dynamic_set_rooms(b->dynamic, &b->rooms);
 }

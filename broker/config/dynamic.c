@@ -188,13 +188,15 @@ static int enforce(struct dynamic *d, struct config *fresh, char why[DYNAMIC_WHY
 	compare_all(d->state.now, fresh, &appliers);
 	if (d->rooms && dynamic_may_follow(d->state.now, fresh, appliers, why) != 0)
 		return -1;
-	if (d->rooms && d->rooms->apply(d->rooms->arg, fresh, appliers, why) != 0)
+	if (d->rooms && d->rooms->change(d->rooms->arg, fresh, appliers, why) != 0)
 		return -1;
 	const struct config *old = d->state.now;
 	d->state.now = fresh;
 	config_log_values(fresh);
 	dynamic_log_without_meaning(old, fresh);
 	config_put(old);
+	if (d->rooms)
+		d->rooms->follow(d->rooms->arg, fresh, appliers);
 	return 0;
 }
 

@@ -30,13 +30,16 @@ enum dynamic_applier {
 	APPLY_AT_START = 1 << 5,  /* nobody: it is read at the next start, which is when it matters */
 };
 
-/* What the rooms have to say. Both are called in a fiber of the control reactor and may wait. */
+/* What the rooms have to say. All are called in a fiber of the control reactor and may wait. */
 struct dynamic_rooms {
 	void *arg;
 	/* Whether they could go on with `fresh`: 0, or -1 and a sentence. Nothing has changed after it. */
 	int (*prove)(void *arg, const struct config *fresh, unsigned appliers, char why[DYNAMIC_WHY_BYTES]);
-	/* Go on with `fresh`: 0, or -1 and a sentence, and then everything is as before. */
-	int (*apply)(void *arg, const struct config *fresh, unsigned appliers, char why[DYNAMIC_WHY_BYTES]);
+	/* Go on with `fresh`, as far as that can fail: 0, or -1 and a sentence, and then everything is as
+	 * before. */
+	int (*change)(void *arg, const struct config *fresh, unsigned appliers, char why[DYNAMIC_WHY_BYTES]);
+	/* `now` is in force: the others are told. */
+	void (*follow)(void *arg, const struct config *now, unsigned appliers);
 };
 
 struct dynamic;

@@ -249,6 +249,38 @@ void conn_set_frame_max(struct conn *c, uint32_t bytes)
 
 /* ---- time ---- */
 
+/* The memory of a connection is a pin, and so is what goes on here. */
+static void port_pin(struct port *p)
+{
+	p->pins++;
+}
+
+/* The last one of a port whose gate was taken down tells the door, which frees both: behind all that its
+ * connections have told the door, as messages keep their order. */
+static void port_unpin(struct port *p)
+{
+	must(p->pins > 0);
+	if (--p->pins > 0 || !p->leaving)
+		return;
+	p->leaving = false;
+	timer_cancel(p->lane->reactor, &p->timer);
+	reactor_post(p->lane->reactor, p->door, &p->emptied);
+}
+
+static const char why_taken_down[] = "its listener was removed";
+
+static void for_all(struct list *conns, void (*each)(struct conn *c, const char *why), const char *why)
+{
+	list_for_each_safe(it, conns)
+		each(list_entry(it, struct conn, link), why);
+}
+
+static void close_all(struct port *p, const char *why)
+{
+	for_all(&p->opening, conn_close, why);
+	for_all(&p->conns, conn_close, why);
+}
+
 /* When the oldest connection of a list is due; INT64_MAX for an empty list. */
 static int64_t list_due_ns(const struct list *l, int64_t after_ms)
 {
@@ -261,7 +293,8 @@ static int64_t port_due_ns(const struct port *p)
 {
 	int64_t handshake = list_due_ns(&p->opening, p->handshake_ms);
 	int64_t idle = list_due_ns(&p->conns, p->listener->idle_ms);
-	return min_of(handshake, idle);
+	int64_t leave = p->leaving ? p->leave_by_ns : INT64_MAX;
+	return min_of(min_of(handshake, idle), leave);
 }
 
 /* Activity only moves a connection behind the others; the timer finds out when it fires. */
@@ -289,6 +322,9 @@ static void port_fire(struct reactor *here, struct timer *t)
 	struct port *p = container_of(t, struct port, timer);
 	int64_t now = reactor_now_ns(here);
 	CHECK_OBJ(p, PORT_MAGIC);
+	port_pin(p);
+	if (p->leaving && p->leave_by_ns <= now)
+		close_all(p, why_taken_down);
 	while (list_due_ns(&p->opening, p->handshake_ms) <= now)
 		stream_close(&list_entry(p->opening.next, struct conn, link)->stream, -ETIMEDOUT,
 			     "the TLS handshake took too long");
@@ -301,6 +337,7 @@ static void port_fire(struct reactor *here, struct timer *t)
 			conn_close(c, "idle for longer than connections.max.idle.ms");
 	}
 	port_arm(p);
+	port_unpin(p);
 }
 
 /* ---- the stream's events ---- */
@@ -392,15 +429,6 @@ static void closed(struct stream *s, int error, const char *why)
 		slot_close(c, slot);
 }
 
-/* After what the port's connections have said of themselves to the door: messages keep their order. */
-static void tell_when_empty(struct port *p)
-{
-	if (!p->leaving || p->n_conns > 0)
-		return;
-	p->leaving = false;
-	reactor_post(p->lane->reactor, p->door, &p->emptied);
-}
-
 static void release(struct stream *s)
 {
 	struct conn *c = container_of(s, struct conn, stream);
@@ -408,8 +436,7 @@ static void release(struct stream *s)
 	must(c->magic == CONN_MAGIC && list_empty(&c->slots));
 	free(c->principal);
 	FREE_OBJ(c);
-	p->n_conns--;
-	tell_when_empty(p);
+	port_unpin(p);
 }
 
 static const struct stream_ops conn_stream_ops = {
@@ -455,17 +482,11 @@ void port_admit(struct port *p, struct guest *guest)
 	c->mute.fire = unmute;
 	c->active_ns = reactor_now_ns(p->lane->reactor);
 	list_init(&c->slots);
-	p->n_conns++;
+	port_pin(p);
 	lane_add(p->lane, LANE_ADMITTED, 1);
 	list_push_back(&p->opening, &c->link);
 	stream_start(&c->stream, &conn_stream_ops, p->lane, top, guest->fd, p->frame_max);
 	port_arm(p);
-}
-
-static void for_all(struct list *conns, void (*each)(struct conn *c, const char *why), const char *why)
-{
-	list_for_each_safe(it, conns)
-		each(list_entry(it, struct conn, link), why);
 }
 
 static void run_finish(struct reactor *here, struct msg *m)
@@ -475,12 +496,6 @@ static void run_finish(struct reactor *here, struct msg *m)
 	must(here == p->lane->reactor);
 	for_all(&p->opening, conn_close, "the broker shuts down");
 	for_all(&p->conns, conn_finish, "the broker shuts down");
-}
-
-static void close_all(struct port *p, const char *why)
-{
-	for_all(&p->opening, conn_close, why);
-	for_all(&p->conns, conn_close, why);
 }
 
 static void run_close(struct reactor *here, struct msg *m)
@@ -497,8 +512,12 @@ static void run_take_down(struct reactor *here, struct msg *m)
 	CHECK_OBJ(p, PORT_MAGIC);
 	must(here == p->lane->reactor);
 	p->leaving = true;
-	close_all(p, "its listener was removed");
-	tell_when_empty(p);
+	p->leave_by_ns = reactor_now_ns(here) + (int64_t)PORT_LEAVE_MS * NS_IN_MS;
+	port_pin(p);
+	for_all(&p->opening, conn_close, why_taken_down);
+	for_all(&p->conns, conn_finish, why_taken_down);
+	port_arm(p);
+	port_unpin(p);
 }
 
 static void post_to(struct port *p, struct reactor *door, struct msg *m,

@@ -6,6 +6,9 @@
 #include "broker/net/conn.h"
 #include "broker/net/net.h"
 
+/* how long connections of a listener that was removed may finish what is in flight */
+enum { PORT_LEAVE_MS = 5 * 1000 };
+
 struct gate;
 struct guest;
 struct lane;
@@ -27,12 +30,13 @@ struct port {
 	struct timer timer;             /* the earliest end of a handshake or of idleness */
 	unsigned next_id;
 	struct log_limit log;           /* lines about peers that do not speak Kafka, or no TLS */
-	size_t n_conns;                 /* whose memory is there */
+	size_t pins;                    /* connections whose memory is there, and what goes on with it */
 	struct msg finish, close;       /* at the end of the net object */
 	/* When the gate is taken down: */
 	struct msg taken_down, emptied;
 	struct reactor *door;           /* who hears when it is empty; there before `leaving` */
 	bool leaving;
+	int64_t leave_by_ns;            /* what is then still in flight is given up */
 };
 
 void port_init(struct port *p, const struct net_config *config, struct gate *gate, struct lane *lane);
@@ -45,7 +49,7 @@ void port_evict(struct port *p);
 /* Lets all finish, or closes them. Once each. */
 void port_finish(struct port *p, struct reactor *door);
 void port_close(struct port *p, struct reactor *door);
-/* Closes them, and posts `emptied` to the door when their memory has gone. */
+/* Lets them finish for PORT_LEAVE_MS, and posts `emptied` to the door when their memory has gone. */
 void port_take_down(struct port *p, struct reactor *door,
 		    void (*emptied)(struct reactor *here, struct msg *m));
 

@@ -322,6 +322,12 @@ void manager_start_cleaner(struct manager *m)
 	must(fiber_start(m->c.control, "cleaner", look_out, c) != NULL);
 }
 
+void manager_wake_cleaner(struct manager *m)
+{
+	if (m->cleaner)
+		fiber_event_set(&m->cleaner->wake);
+}
+
 void manager_stop_cleaner(struct manager *m)
 {
 	if (!m->cleaner)

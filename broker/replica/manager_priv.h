@@ -71,6 +71,8 @@ void manager_sweep(struct manager *m, void (*each)(void *arg, struct partition *
 /* Its fiber counts among the clocks; it ends when the manager closes. */
 void manager_start_cleaner(struct manager *m);
 void manager_stop_cleaner(struct manager *m);
+/* Settings have changed: it looks again at once. */
+void manager_wake_cleaner(struct manager *m);
 void manager_free_cleaner(struct manager *m);
 
 /* The settings in force, read from ZooKeeper when they are not known; borrowed. In a fiber. */

@@ -139,6 +139,7 @@ void manager_set_config(struct manager *m, const struct config *now)
 		free(names[i]);
 	}
 	free(names);
+	manager_wake_cleaner(m);
 }
 
 void manager_settings_free(struct manager *m)

@@ -165,6 +165,13 @@ def listeners(env, broker, client, port):
         for other in others:
             other.end()
     assert not old.failed and old.calls > 10, f"another listener's connection has suffered: {old.failed}"
+    named = two_listeners(broker, port) | {
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{broker.port},EXTRA://localhost:{port}"}
+    client.configure(OWN, named)
+    wait_for("another name is told", lambda: tells(port) == f"localhost:{port}")
+    assert registered(client) == [f"PLAINTEXT://127.0.0.1:{broker.port}", f"EXTRA://localhost:{port}"]
+    client.configure(OWN, two_listeners(broker, port))
+    wait_for("and no more", lambda: tells(port) == f"127.0.0.1:{port}")
     if env.target == "samsa":       # 3.9.2 writes the new port down and goes on listening on the old one
         moved = env.ports.take()
         client.configure(OWN, two_listeners(broker, moved))

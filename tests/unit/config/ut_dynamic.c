@@ -44,7 +44,7 @@ static struct fixture {
 	struct config *file;
 	struct dynamic *d;
 	struct arena arena;
-	unsigned applied;
+	unsigned applied, followed;
 	int proved, refused;
 	struct dynamic_rooms rooms;
 } f;
@@ -58,7 +58,13 @@ static int rooms_prove(void *arg, const struct config *fresh, unsigned appliers,
 	return f.refused ? -1 : 0;
 }
 
-static int rooms_apply(void *arg, const struct config *fresh, unsigned appliers, char why[DYNAMIC_WHY_BYTES])
+static void rooms_follow(void *arg, const struct config *now, unsigned appliers)
+{
+	must(arg == &f && now == dynamic_now(f.d));
+	f.followed |= appliers;
+}
+
+static int rooms_change(void *arg, const struct config *fresh, unsigned appliers, char why[DYNAMIC_WHY_BYTES])
 {
 	must(arg == &f && fresh != dynamic_now(f.d));
 	f.applied |= appliers;
@@ -71,7 +77,7 @@ static void begin_with(const char *file, bool running)
 	f = (struct fixture){ .file = load(file) };
 	f.d = dynamic_new(f.file);
 	arena_init(&f.arena, 1 << 20);
-	f.rooms = (struct dynamic_rooms){ &f, rooms_prove, rooms_apply };
+	f.rooms = (struct dynamic_rooms){ &f, rooms_prove, rooms_change, rooms_follow };
 	if (running)
 		dynamic_set_rooms(f.d, &f.rooms);
 }
@@ -369,6 +375,7 @@ static void tells_whom_it_concerns(void)
 	begin(true);
 	CU_ASSERT_TRUE(put(DYNAMIC_CLUSTER, SETTINGS("log.retention.ms=5")));
 	CU_ASSERT_EQUAL(f.applied, APPLY_TOPICS);
+	CU_ASSERT_EQUAL(f.followed, APPLY_TOPICS);
 	f.applied = 0;
 	CU_ASSERT_FALSE(put(DYNAMIC_CLUSTER, SETTINGS("log.retention.ms=5")));
 	CU_ASSERT_EQUAL(f.applied, 0);
@@ -378,7 +385,9 @@ static void tells_whom_it_concerns(void)
 	put(DYNAMIC_BROKER, SETTINGS("unclean.leader.election.enable=true", "num.io.threads=9"));
 	CU_ASSERT_EQUAL(f.applied, APPLY_ELECTIONS | APPLY_TOPICS | APPLY_NET);
 	f.refused = 1;
+	f.followed = 0;
 	CU_ASSERT_FALSE(put(DYNAMIC_BROKER, SETTINGS("max.connections=3")));
+	CU_ASSERT_EQUAL(f.followed, 0);
 	CU_ASSERT_EQUAL(dynamic_now(f.d)->max_connections, 100);
 	f.refused = 0;
 	CU_ASSERT_FALSE(put(DYNAMIC_BROKER, SETTINGS("num.io.threads=100"))); /* more than twice 9 */

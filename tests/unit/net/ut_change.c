@@ -73,18 +73,40 @@ static void one_comes_and_goes(void)
 		ut_send_frame(&u, goes[0], UT_PARK, 50, 1);
 		UNTIL(&u, !list_empty(&u.parked));
 		CU_ASSERT_EQUAL(change(&u, 1), 0);
-		UNTIL(&u, u.gone == 4 * (round + 1));
+		UNTIL(&u, u.gone == 4 * round + 3);
 		CU_ASSERT(is_refused(port));
+		/* What was asked before is answered. */
+		ut_answer(list_entry(list_pop_front(&u.parked), struct ut_request, link));
+		CU_ASSERT(ut_expect_frame(&u, goes[0], UT_PARK, 50, 1));
+		UNTIL(&u, u.gone == 4 * round + 4);
 		for (int i = 0; i < 4; i++) {
 			CU_ASSERT(ut_is_shut(goes[i]));
 			close(goes[i]);
 		}
-		/* An answer to nobody: until now its connection had to remember its listener. */
-		ut_answer(list_entry(list_pop_front(&u.parked), struct ut_request, link));
-		ut_turns(&u, 3);
 		CU_ASSERT(echoes(&u, stays));
 	}
 	close(stays);
+	ut_close(&u);
+	ut_fini(&u);
+}
+
+/* Who asks and never reads, or is never answered, does not keep the listener. */
+static void none_stays_for_ever(void)
+{
+	struct ut_net u;
+	ut_init(&u, 2);
+	ut_open(&u);
+	CU_ASSERT_EQUAL(change(&u, 2), 0);
+	int fd = ut_connect_from(&u, 1, "127.0.0.1");
+	ut_send_frame(&u, fd, UT_PARK, 50, 1);
+	UNTIL(&u, !list_empty(&u.parked));
+	CU_ASSERT_EQUAL(change(&u, 1), 0);
+	UNTIL(&u, u.gone == 1);
+	CU_ASSERT(ut_is_shut(fd));
+	/* An answer to nobody: until now its connection had to remember its listener. */
+	ut_answer(list_entry(list_pop_front(&u.parked), struct ut_request, link));
+	ut_turns(&u, 3);
+	close(fd);
 	ut_close(&u);
 	ut_fini(&u);
 }
@@ -100,8 +122,8 @@ static void one_goes_and_the_broker_ends(void)
 	ut_send_frame(&u, fd, UT_PARK, 50, 1);
 	UNTIL(&u, !list_empty(&u.parked));
 	CU_ASSERT_EQUAL(change(&u, 1), 0);
-	UNTIL(&u, u.gone == 1);
 	close(fd);
+	UNTIL(&u, u.gone == 1);
 	ut_close(&u);
 	CU_ASSERT_EQUAL(change(&u, 2), -ESHUTDOWN);
 	ut_fini(&u);
@@ -280,6 +302,7 @@ static void another_certificate(void)
 
 static const struct ut_case cases[] = {
 	UT(one_comes_and_goes),
+	UT(none_stays_for_ever),
 	UT(one_goes_and_the_broker_ends),
 	UT(one_moves),
 	UT(all_or_nothing),
