@@ -173,8 +173,8 @@ void request_refuse(struct request *req, const char *why)
 
 bool request_decode_ok(struct request *req, int decode_error)
 {
-	/* What goes on after the last field is ignored, as in 3.9: librdkafka ends its Metadata for all topics
-	 * with bytes that version 12 does not have. */
+	/* What goes on after the last field is ignored, as in 3.9: librdkafka ends its Metadata for all
+	 * topics with bytes that version 12 does not have. */
 	bool fine = decode_error == KDEC_OK || decode_error == KDEC_TRAILING;
 	if (!fine)
 		request_refuse(req, kdec_error_text(decode_error));

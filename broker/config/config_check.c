@@ -159,6 +159,15 @@ static void check_group_protocols(const struct config *c, struct problems *probl
 
 /* ---- numbers beside each other ---- */
 
+static void check_groups(const struct config *c, struct problems *problems)
+{
+	if (c->offsets_commit_required_acks < -1 ||
+		c->offsets_commit_required_acks > c->offsets_topic_replication_factor)
+		value_error(c, CK_offsets_commit_required_acks, problems,
+			"offsets.commit.required.acks must be greater or equal -1 and less or equal to "
+			"offsets.topic.replication.factor");
+}
+
 static void check_log(const struct config *c, struct problems *problems)
 {
 	if (c->log_roll_ms < 1)
@@ -421,6 +430,7 @@ void config_check(struct config *c, struct problems *problems)
 	check_ids(c, problems);
 	check_zookeeper(c, problems);
 	check_group_protocols(c, problems);
+	check_groups(c, problems);
 	check_log(c, problems);
 	check_replica(c, problems);
 	check_socket(c, problems);
