@@ -141,6 +141,12 @@ void admin_close(struct admin *a)
 	FREE_OBJ(a);
 }
 
+void admin_set_timeout(struct admin *a, int64_t timeout_ms)
+{
+	CHECK_OBJ_NOTNULL(a, ADMIN_MAGIC);
+	a->settings.api_timeout_ms = timeout_ms;
+}
+
 void admin_begin(struct admin *a, const char *call, int64_t timeout_ms)
 {
 	CHECK_OBJ_NOTNULL(a, ADMIN_MAGIC);
@@ -307,6 +313,13 @@ int admin_version(struct admin *a, int32_t node, int key)
 {
 	struct link_to_broker *l = reach(a, node);
 	return l ? version_of(a, l, kapi_find(key)) : -1;
+}
+
+bool admin_serves(struct admin *a, int32_t node, int key)
+{
+	int lowest, highest;
+	struct link_to_broker *l = reach(a, node);
+	return l && link_version(l, kapi_find(key), &lowest, &highest) >= 0;
 }
 
 const struct api_versions_response *admin_served(struct admin *a, int32_t node)

@@ -38,6 +38,8 @@ struct admin_broker {
 struct admin *admin_open(struct tool *t, const char *bootstrap, const char *config_path);
 void admin_close(struct admin *a); /* NULL: nothing */
 
+/* In place of default.api.timeout.ms. */
+void admin_set_timeout(struct admin *a, int64_t timeout_ms);
 /* What follows is one piece of work, `call` its name in Kafka's admin client; all of it together may take
  * `timeout_ms`, 0: default.api.timeout.ms. */
 void admin_begin(struct admin *a, const char *call, int64_t timeout_ms);
@@ -47,6 +49,8 @@ int admin_call(struct admin *a, int32_t node, int key, const void *request, void
 /* The version that admin_call() would use; what it lacks must not be set in the request. -1 and the failure
  * when there is none. */
 int admin_version(struct admin *a, int32_t node, int key);
+/* Whether it serves that API at all; a broker that cannot be reached serves nothing. */
+bool admin_serves(struct admin *a, int32_t node, int key);
 /* Whether an answer with this error is to be asked for again: it passes, and time is left. Waits a while
  * first and looks at the cluster anew. */
 bool admin_again(struct admin *a, int code);

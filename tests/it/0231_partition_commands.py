@@ -9,7 +9,7 @@ def test(env):
     with Cluster(env) as cluster:
         broker = cluster.broker().start()
         twins = Twins(env, broker)
-        for name in ("java", "ours"):
+        for name in ("peer", "ours"):
             twins.ours("topics", "--bootstrap-server", broker.bootstrap, "--create", "--topic", "t-" + name, "--partitions", 12)
             fill(env, broker, "t-" + name)
         twins.ours("topics", "--bootstrap-server", broker.bootstrap, "--create", "--topic", "empty")
@@ -71,7 +71,7 @@ def get_offsets(twins):
 
 def delete_records(env, twins):
     def with_file(text, **how):
-        for name in ("java", "ours"):
+        for name in ("peer", "ours"):
             with open(env.path(f"offsets-{name}.json"), "w") as f:
                 f.write(text.replace("@", name))
         twins.same("delete-records", f"BOOTSTRAP --offset-json-file {env.path('offsets-@.json')}", **how)

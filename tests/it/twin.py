@@ -10,7 +10,7 @@ UUID = re.compile(r"\b[\w-]{22}\b(?=\s)")
 
 class Twins:
     """Runs command lines in both and notes where status or standard output differ. In a line @ stands for a name
-    that is java or ours, so that each has its own topics and groups; BOOTSTRAP is the broker's address."""
+    that is peer or ours, of one length, so that each has its own topics and groups; BOOTSTRAP is the broker's address."""
 
     def __init__(self, env, broker):
         self.broker, self.differences, self.count = broker, [], 0
@@ -30,21 +30,22 @@ class Twins:
 
     def same(self, name, *lines, **how):
         """Each line by both. shuffled: Java's order of lines is arbitrary. complaint: with nothing on standard output
-        and a failure, the first line of standard error is the same too. mask: a pattern that may differ."""
+        and a failure, the first line of standard error is the same too. mask: a pattern that may differ. blanks: how much
+        white space there is does not count."""
         for line in lines:
             self.count += 1
             self.same_line(name, line, **how)
 
-    def same_line(self, name, line, shuffled=False, complaint=True, mask=None):
+    def same_line(self, name, line, shuffled=False, complaint=True, mask=None, blanks=False):
         words = line.replace("BOOTSTRAP", "--bootstrap-server " + self.broker.bootstrap).split()
-        theirs = java.outcome(name, *[w.replace("@", "java") for w in words])
+        theirs = java.outcome(name, *[w.replace("@", "peer") for w in words])
         their_status, their_out = theirs[0], theirs[2]
         status, out, err = self.run_ours(name, [w.replace("@", "ours") for w in words])
         print(f"$ {name} {line}\n--- Kafka {their_status}\n{theirs[1]}--- ours {status}\n{out}{err}", end="")
-        java_name, our_name = ("java", "ours") if "@" in line else ("@", "@")
-        wanted, got = (plain(text, who, shuffled, mask) for text, who in ((their_out, java_name), (out, our_name)))
+        their_name, our_name = ("peer", "ours") if "@" in line else ("@", "@")
+        wanted, got = (plain(text, who, shuffled, mask, blanks) for text, who in ((their_out, their_name), (out, our_name)))
         if complaint and status == 1 and not their_out and not out:
-            wanted, got = first(theirs[1].replace("java", "@")), first(err.replace("ours", "@"))
+            wanted, got = first(theirs[1].replace("peer", "@")), first(err.replace("ours", "@"))
         if (their_status, wanted) != (status, got):
             self.differences.append(f"{name} {line}\n  Kafka {their_status}: {wanted!r}\n  ours  {status}: {got!r}")
 
@@ -57,9 +58,11 @@ def first(text):
     return text.split("\n", 1)[0]
 
 
-def plain(text, who, shuffled, mask):
+def plain(text, who, shuffled, mask, blanks):
     """What may differ made equal: the twin's own names, ids, and the order where it is arbitrary."""
     text = UUID.sub("UUID", text.replace(who, "@"))
     if mask:
         text = re.sub(mask, "MASKED", text)
+    if blanks:
+        return " ".join(sorted(text.split()))
     return "\n".join(sorted(text.split("\n"))) if shuffled else text
