@@ -12,6 +12,7 @@
 #include "broker/base/log.h"
 #include "broker/base/must.h"
 #include "broker/broker_priv.h"
+#include "broker/group/cleanup.h"
 #include "broker/group/load.h"
 #include "broker/reactor/call.h"
 
@@ -39,6 +40,7 @@ static void publication_run(struct reactor *here, struct msg *m)
 	must(here == p->core->reactor);
 	struct metadata *old = p->core->meta;
 	p->core->meta = p->meta;
+	coordinator_metadata_changed(p->core->coordinator, old, p->meta);
 	meta_put(old);
 	free(p);
 }

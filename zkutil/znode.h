@@ -55,6 +55,10 @@ struct znode_path znode_delete_topic_path(const char *topic);
 /* A child of a row, such as "/isr_change_notification" and "isr_change_0000000007". NULL: too long for the
  * arena. */
 const char *znode_child_path(struct arena *a, enum znode parent, const char *child);
+/* The group's name may be anything that a client sends: NULL when it, or the topic's, cannot be part of a
+ * path, or when the path is too long for the arena. */
+const char *znode_consumer_offset_path(struct arena *a, struct slice group, struct slice topic,
+				       int32_t partition);
 /* The number of a sequential child, -1 when `child` does not begin with the row's prefix and end in one. */
 int64_t znode_sequence(enum znode row, const char *child);
 

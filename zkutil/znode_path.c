@@ -74,6 +74,36 @@ const char *znode_child_path(struct arena *a, enum znode parent, const char *chi
 	return arena_printf(a, "%s/%s", znode_path(parent), child);
 }
 
+/* As ZooKeeper takes it: no control characters, no component that is empty or dots alone. Slashes are let in,
+ * as Kafka does. */
+static bool can_be_in_path(struct slice name)
+{
+	uint32_t dots = 0, length = 0;
+	for (uint32_t i = 0; i <= name.n; i++) {
+		uint8_t c = i < name.n ? name.p[i] : '/';
+		if (c < ' ' || c == 0x7f)
+			return false;
+		if (c != '/') {
+			dots += c == '.';
+			length++;
+			continue;
+		}
+		if (length == 0 || (dots == length && dots <= 2))
+			return false;
+		dots = length = 0;
+	}
+	return true;
+}
+
+const char *znode_consumer_offset_path(struct arena *a, struct slice group, struct slice topic,
+				       int32_t partition)
+{
+	if (!can_be_in_path(group) || !can_be_in_path(topic))
+		return NULL;
+	return arena_printf(a, "%s/%.*s/offsets/%.*s/%" PRId32, znode_path(ZNODE_CONSUMERS),
+			    SLICE_ARGS(group), SLICE_ARGS(topic), partition);
+}
+
 int64_t znode_sequence(enum znode row, const char *child)
 {
 	const char *prefix = strrchr(znode_path(row), '/') + 1;

@@ -174,6 +174,8 @@ static void cleanup_due(struct reactor *here, struct timer *t)
 
 void cleanup_start(struct coordinator *co)
 {
+	if (co->cleanup.fire)
+		return;
 	co->cleanup.fire = cleanup_due;
 	timer_arm(co->home, &co->cleanup, co->config->offsets_retention_check_interval_ms);
 }

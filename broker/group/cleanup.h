@@ -18,7 +18,8 @@ enum { CLEANUP_BATCH_BYTES = 64 * 1024 };
 
 struct metadata;
 
-/* Looks for what has expired every offsets.retention.check.interval.ms, until coordinator_stop(). */
+/* Looks for what has expired every offsets.retention.check.interval.ms, from the first election on until
+ * coordinator_stop(). */
 void cleanup_start(struct coordinator *co);
 void cleanup_stop(struct coordinator *co);
 

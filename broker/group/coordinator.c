@@ -74,6 +74,7 @@ static void elected(struct coordinator *co, int32_t index, int32_t epoch)
 	if (!timer_armed(&co->cleanup))
 		cleanup_start(co);
 	coordinator_info(co, "Elected as the group coordinator for partition %d in epoch %d", index, epoch);
+	cleanup_start(co);
 	at->state = COORDINATED_LOADING;
 	co->n_loading++;
 	co->loads++;

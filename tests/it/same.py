@@ -26,6 +26,7 @@ class Side:
         self.words = words    # an error's words are compared too
         self.answers, self.connection = [], None
         self.ids = {}    # of topics, to show answers that tell only ids by name
+        self.names = {}  # what to show instead of texts that a broker makes up, such as ids of members
 
     def connected(self):
         if not self.connection:
@@ -42,8 +43,15 @@ class Side:
             noted = "silence" if isinstance(error, TimeoutError) else "closed"
             self.connection.socket.close()
             self.connection = answer = None
-        self.answers.append((f"{name} v{version} {note}".strip(), noted))
+        self.answers.append((f"{name} v{version} {note}".strip(), self.renamed(noted)))
         return answer
+
+    def renamed(self, value):
+        if isinstance(value, dict):
+            return {k: self.renamed(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.renamed(v) for v in value]
+        return self.names.get(value, value) if isinstance(value, str) else value
 
     def grouped(self, answer):
         """An answer to Fetch with topics by name, each once: a broker may tell one in pieces."""
@@ -92,8 +100,8 @@ def identity(row):
     """What rows are sorted by: brokers keep them in tables of no order."""
     if not isinstance(row, dict):
         return (str(row),)
-    keys = ("name", "topic", "topic_id", "key", "resource_type", "resource_name", "index", "partition_index", "node_id",
-            "broker_id", "api_key", "error_code")
+    keys = ("group_id", "member_id", "name", "topic", "topic_id", "key", "resource_type", "resource_name", "index",
+            "partition_index", "node_id", "broker_id", "api_key", "error_code")
     return tuple(str(row.get(k, "")).rjust(12) for k in keys)
 
 
@@ -117,7 +125,7 @@ def short(value):
 
 
 def label(row, i):
-    for key in ("name", "topic", "key", "resource_name", "index", "partition_index", "api_key"):
+    for key in ("group_id", "name", "topic", "key", "resource_name", "index", "partition_index", "api_key"):
         if row.get(key) is not None:
             return f"{row[key]}"
     return f"{i}"

@@ -517,7 +517,24 @@ static void desanitized(void)
 	arena_free(&a);
 }
 
+static void consumer_offset_paths(void)
+{
+	static const struct slice topic = SLICE_LIT("t");
+	static const char *const bad[] = { "", ".", "..", "a//b", "/a", "a/", "a/../b", "a\nb", "\x7f" };
+	struct arena arena;
+	arena_init(&arena, 1 << 16);
+	CU_ASSERT_STRING_EQUAL(znode_consumer_offset_path(&arena, SLICE_LIT("old-group"), topic, 7),
+			       "/consumers/old-group/offsets/t/7");
+	CU_ASSERT_STRING_EQUAL(znode_consumer_offset_path(&arena, SLICE_LIT("a/b..c"), topic, 0),
+			       "/consumers/a/b..c/offsets/t/0");
+	for (size_t i = 0; i < countof(bad); i++)
+		CU_ASSERT_PTR_NULL(znode_consumer_offset_path(&arena, slice_str(bad[i]), topic, 0));
+	CU_ASSERT_PTR_NULL(znode_consumer_offset_path(&arena, SLICE_LIT("a\0b"), topic, 0));
+	arena_free(&arena);
+}
+
 static const struct ut_case cases[] = {
+	UT(consumer_offset_paths),
 	UT(golden_contents_come_back),
 	UT(many_partitions_in_scala_order),
 	UT(config_in_the_order_of_properties),
