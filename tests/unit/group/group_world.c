@@ -91,7 +91,7 @@ static struct config *load_config(const char *settings)
 {
 	char text[CONFIG_BYTES];
 	snprintf(text, sizeof text, "%s%s", base, settings);
-	struct config_source source = { "test.properties", slice_str(text) };
+	struct config_source source = { "test.properties", slice_str(text), NULL };
 	struct problems problems;
 	problems_init(&problems);
 	struct config *c = config_load(&source, NULL, 0, &problems);
