@@ -1,0 +1,146 @@
+"""Members that no client would be: absurd protocols, names and sizes, joins in a row on one connection, clients that go while
+they wait, a broker that stops under them. Every request has its answer, and the groups go on."""
+import threading
+
+import kmsg
+from harness import Cluster, wait_for
+from members import (CONFIG, INCONSISTENT_PROTOCOL, MEMBER_ID_REQUIRED, NONE, NOT_COORDINATOR, REBALANCING, UNKNOWN_MEMBER,
+                     UNKNOWN_SERVER_ERROR, Member, coordinated, expect, gather, stable)
+
+TARGETS = ("samsa",)    # Apache Kafka leaves some of these without an answer, or trips over them
+
+MANY = 20000
+
+
+def protocols(port):
+    m = Member(port, "twice")
+    m.protocols = [("x", b"1"), ("x", b"2"), ("", b""), ("x", b"3")]
+    expect(m.join()["protocol_name"], "x", "a name three times")
+    expect(m.sync([(m, b"a"), (m, b"b")], protocol_name="x")["assignment"], b"b", "assigned twice")
+    other = Member(port, "twice")
+    other.protocols = [("", b"")]
+    expect(gather(m, other), m, "the empty name is a name")
+    many = Member(port, "many")
+    many.protocols = [(f"p{i}", b"") for i in range(MANY)]
+    expect(many.join()["protocol_name"], "p0", "many protocols")
+    another = Member(port, "many")
+    another.protocols = many.protocols[::-1]
+    gather(many, another)
+    another.protocols = [("q", b"")] * MANY
+    expect(another.try_join()["error_code"], INCONSISTENT_PROTOCOL, "many times one that nobody knows")
+
+
+def sizes(port):
+    """A group whose record does not fit into a batch is told so, each time; what fits is served again."""
+    m = Member(port, "large")
+    m.protocols = [("range", b"x" * 2_000_000)]
+    m.join()
+    expect(m.sync([(m, b"a")])["error_code"], UNKNOWN_SERVER_ERROR, "sync")
+    wait_for("the rebalance", lambda: m.beat() == REBALANCING)
+    m.protocols = [("range", b"x")]
+    expect(m.join()["error_code"], NONE, "join")
+    expect(m.sync([(m, b"a")])["assignment"], b"a", "sync")
+    long = Member(port, "g" * 32767)
+    long.kind = "k" * 32767
+    long.protocols = [("p" * 32767, b"")]
+    expect(long.try_join(reason="r" * 30000)["error_code"], MEMBER_ID_REQUIRED, "long names")
+    expect(long.join()["protocol_name"], "p" * 32767, "long names")
+    expect(long.sync([(f"m{i}", b"") for i in range(MANY)])["error_code"], NONE, "many assignments to nobody")
+    expect(len(long.leave(*["nobody"] * MANY, long.id)["members"]), MANY + 1, "many strangers leave")
+
+
+def oddities(port):
+    m = Member(port, "odd", "")
+    m.join()
+    assert m.id.startswith("-"), m.id
+    expect(m.left(("", "")), [NONE], "a static member without a name")
+    m = Member(port, "odd")
+    m.try_join()
+    m.instance = "late name"
+    expect(m.try_join()["error_code"], UNKNOWN_SERVER_ERROR, "an id for a dynamic member, and a name")
+    for timeout in (-1, -2**31, 0):
+        m = Member(port, f"patience {timeout}")
+        m.patience = timeout
+        m.join()
+        wait_for("the member fails to sync in no time", lambda m=m: m.beat() == UNKNOWN_MEMBER)
+    m = Member(port, "odd kinds")
+    for kind in ("consumer", "connect"):
+        m.kind, m.id = kind, ""
+        m.protocols = [("x", b"\0\0\x7f\xff\xff\xff")]
+        expect(m.join()["error_code"], NONE, f"{kind} metadata that mean nothing")
+        m.leave()
+
+
+def in_a_row(port):
+    """Requests on one connection are answered in their order, and a parked one does not stop the next from being heard."""
+    a, b = Member(port, "row"), Member(port, "row")
+    stable(a, b)
+    b.protocols = [("range", b"new")]
+    for _ in range(20):
+        b.send_join()
+    a.send_join()
+    errors = [b.joined()["error_code"] for _ in range(20)]
+    expect(a.joined()["error_code"], NONE, "a")
+    expect(set(errors[:-1]) <= {NONE, REBALANCING}, True, f"{errors}")
+    expect(errors[-1], NONE, "the last one counts")
+
+
+def gone(port):
+    """Connections that end while their joins and syncs wait."""
+    a = Member(port, "gone")
+    a.session = 1000
+    a.join()
+    for _ in range(30):
+        Member(port, "gone").send_both().c.socket.close()
+    b = Member(port, "gone").send_both()
+    a.send_join()
+    answer = a.joined()
+    expect(answer["error_code"], NONE, "those that are gone have joined")
+    b.joined()
+    b.send_sync().c.socket.close()
+    a.sync([(a, b"a")])
+
+
+def under_load(port):
+    """Members that come and go on many connections at once."""
+    def live(i):
+        for k in range(15):
+            m = Member(port, f"load-{i % 3}", f"static-{i}" if i % 2 else None)
+            m.session, m.patience = 6000, 500
+            m.send_both()
+            if k % 3:
+                m.c.socket.close()
+            else:
+                m.joined()
+                m.left()
+    threads = [threading.Thread(target=live, args=(i,)) for i in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
+def stop_under_them(broker, port):
+    """Those that wait are told to look for another coordinator, and the broker ends at once."""
+    a, b = Member(port, "stop"), Member(port, "stop", "B")
+    gather(a, b)
+    b.send_sync()
+    waiting = [Member(port, "stop 2", f"static-{i}").send_join() for i in range(5)]
+    assert b.silent()
+    broker.stop()
+    expect(b.synced()["error_code"], NOT_COORDINATOR, "a sync")
+    for m in waiting:
+        expect(m.joined()["error_code"] in (NONE, NOT_COORDINATOR), True, "a join")
+
+
+def test(env):
+    with Cluster(env) as cluster:
+        broker = cluster.broker(**CONFIG | {"group.max.size": "1000"}).start()
+        port = broker.port
+        coordinated(port)
+        for step in (protocols, sizes, oddities, in_a_row, gone, under_load):
+            print(step.__name__, flush=True)
+            step(port)
+        with kmsg.Connection(port) as c:
+            expect(c.ask("api_versions", 0, {})["error_code"], NONE, "it serves on")
+        stop_under_them(broker, port)
