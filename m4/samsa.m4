@@ -75,6 +75,11 @@ AC_DEFUN([SAMSA_LIBRARIES], [
   CPPFLAGS="$CPPFLAGS -DTHREADED"
   SAMSA_NEED_HEADER([the ZooKeeper C client], [zookeeper/zookeeper.h], [zoo_amulti], [zookeeper_mt], [libzookeeper-mt-dev])
   CPPFLAGS=$save_CPPFLAGS
+  # Of the commands those that produce and consume.
+  PKG_CHECK_MODULES([RDKAFKA], [rdkafka >= 1.6], [have_rdkafka=yes
+    AC_DEFINE([HAVE_RDKAFKA], [1], [librdkafka is there: commands that produce and consume])],
+    [have_rdkafka=no; AC_MSG_WARN([librdkafka is missing, the commands that produce and consume are left out: apt-get install librdkafka-dev])])
+  AM_CONDITIONAL([RDKAFKA], [test "x$have_rdkafka" = xyes])
   # Tests only: without CUnit `make check` says so and leaves the unit tests out.
   PKG_CHECK_MODULES([CUNIT], [cunit], [have_cunit=yes],
     [have_cunit=no; AC_MSG_WARN([cunit is missing, make check will run no unit test: apt-get install libcunit1-dev])])

@@ -190,7 +190,7 @@ static bool decode_offsets(struct decoded *out, const struct record *r, const ch
 
 /* ---- __transaction_state ---- */
 
-static const char *txn_state(int status)
+const char *decode_txn_state(int status)
 {
 	static const char *const names[] = { "Empty", "Ongoing", "PrepareCommit", "PrepareAbort",
 		"CompleteCommit",
@@ -206,11 +206,11 @@ static bool txn_value(struct text *out, struct arena *arena, struct slice bytes)
 		return false;
 	kdec_init(&d, slice_of(bytes.p + VERSION_BYTES, bytes.n - VERSION_BYTES), arena);
 	if (transaction_log_value_decode(&d, (int16_t)get_be16(bytes.p), &v) != 0 ||
-		!txn_state(v.transaction_status))
+		!decode_txn_state(v.transaction_status))
 		return false;
 	text_add(out, "producerId:%" PRId64 ",producerEpoch:%d,state=%s,partitions=[", v.producer_id,
-		v.producer_epoch, txn_state(v.transaction_status));
-	txn_partitions_text(out, &v);
+		v.producer_epoch, decode_txn_state(v.transaction_status));
+	txn_partitions_text(out, &v, ",");
 	text_add(out, "],txnLastUpdateTimestamp=%" PRId64 ",txnTimeoutMs=%d",
 		v.transaction_last_update_timestamp_ms, v.transaction_timeout_ms);
 	return true;

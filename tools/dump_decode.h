@@ -32,4 +32,7 @@ bool decode_record(struct decoded *out, const struct record *r, enum decoder_kin
 	enum decoder_kind value_kind, const char **why);
 void decoded_free(struct decoded *d);
 
+/* "Ongoing"; NULL for a number that is no state of a transaction. */
+const char *decode_txn_state(int status);
+
 #endif

@@ -6,6 +6,6 @@
 #include "transaction_log.kmsg.h"
 
 /* "txn-0,__consumer_offsets-1" */
-void txn_partitions_text(struct text *out, const struct transaction_log_value *v);
+void txn_partitions_text(struct text *out, const struct transaction_log_value *v, const char *comma);
 
 #endif

@@ -8,14 +8,23 @@
 
 #include "broker/base/must.h"
 
+#include <string.h>
+
 enum { FIRST_TABLE = 16 };
 
-/* java.lang.String.hashCode, and the upper half mixed into the lower as both maps do. */
-static uint32_t spread_hash(const char *key)
+uint32_t javamap_hash(const void *key, size_t n)
 {
+	const unsigned char *p = key;
 	uint32_t h = 0;
-	for (const unsigned char *p = (const unsigned char *)key; *p; p++)
-		h = h * 31 + *p;
+	for (size_t i = 0; i < n; i++)
+		h = h * 31 + p[i];
+	return h;
+}
+
+/* The upper half mixed into the lower, as both maps do. */
+static uint32_t spread_hash(const struct javamap_slot *slot)
+{
+	uint32_t h = slot->key ? javamap_hash(slot->key, strlen(slot->key)) : slot->java_hash;
 	return h ^ h >> 16;
 }
 
@@ -35,7 +44,7 @@ void javamap_sort(enum javamap kind, struct javamap_slot *slots, unsigned n)
 	while (n >= table / 4 * 3)
 		table *= 2;
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t h = spread_hash(slots[i].key);
+		uint32_t h = spread_hash(&slots[i]);
 		slots[i].bin = (uint32_t)(h & (table - 1));
 		slots[i].hash = kind == JAVAMAP_SCALA ? (int32_t)h : 0;
 		slots[i].order = i;
