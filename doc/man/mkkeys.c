@@ -151,9 +151,17 @@ static void put_head(void)
 	      "lower\n"
 	      "case. That is meant for ssl.*, max.connections and max.connection.creation.rate.\n"
 	      ".PP\n"
-	      "Behind each key stand its type, the values that are possible, and the default. A key that is "
-	      "called\n"
-	      "dynamic is one that kafka\\-configs may change in Kafka.\n",
+	      "Behind each key stand its type, the values that are possible, and the default.\n"
+	      ".PP\n"
+	      "A key that is called dynamic may be changed while the broker runs, with kafka\\-configs: for "
+	      "all\n"
+	      "brokers or for one, and where it says \"by broker\" for one only. It takes effect at once, "
+	      "and\n"
+	      "wins over the file, at the next start too. Key and trust stores are changed of a listener\n"
+	      "(listener.name.NAME.ssl.keystore.location); new connections get them. A number of threads may "
+	      "at most\n"
+	      "be doubled or halved. Where several keys cannot go together nothing changes, and the log says "
+	      "why.\n",
 		stdout);
 }
 
