@@ -293,6 +293,8 @@ int st_open(struct st_log *s, const char *dir, enum log_stop stop, int64_t recov
 	s->helpers = sys_helpers_start(1);
 	s->reactor = reactor_new(0, s->helpers);
 	s->owner.failed = on_failed;
+	if (s->cleaned > 0)
+		log_set_cleaned_offset(s->log, s->cleaned);
 	log_attach(s->log, s->reactor, &s->owner);
 	return 0;
 }

@@ -71,6 +71,7 @@ struct st_log {
 	struct topic_config config;
 	struct log_owner owner;
 	int64_t now_ms;        /* of opening; 0: ST_NOW_MS */
+	int64_t cleaned;       /* what the cleaner's checkpoint says; 0: nothing */
 	int failed;            /* error of the owner's failed() */
 	struct log_repair repair;
 };

@@ -125,9 +125,9 @@ static void clean_as_java(const char *dir, const char *java_dir, const char *nam
 	struct path java = path_in(java_dir, name);
 	struct st_log s = { .config = compact_config(name), .now_ms = ST_GOLDEN_NOW_MS };
 	struct log_clean op;
+	s.cleaned = cleaned;
 	CU_ASSERT_EQUAL(st_open(&s, path_in(dir, name).s, LOG_STOP_CLEAN, 0, 0), 0);
 	int64_t end = log_end_offset(s.log);
-	must(cleaned < 0);
 	log_set_high_watermark(s.log, end);
 	CU_ASSERT_EQUAL(st_clean_log(&s, cleaned_at(java.s, &s.config), 0, &op), 0);
 	CU_ASSERT_EQUAL(log_cleaned_offset(s.log), op.to);
@@ -151,8 +151,59 @@ static void golden_first(void)
 			clean_as_java(dirs[0], dirs[1], p.names[i], -1);
 }
 
+
+/* The last cleaning of each log by the second start of that broker: the segments that it read are .deleted. */
+struct last_cleaning {
+	const char *name;
+	int64_t cleaned;     /* so far */
+	int64_t bases[4];    /* of the segments; -1: of all there are */
+	char dir[FILE_PATH_MAX];
+};
+
+static bool is_one_of(const struct last_cleaning *last, int64_t base)
+{
+	for (size_t i = 0; i < countof(last->bases); i++)
+		if (last->bases[i] == base || last->bases[i] < 0)
+			return true;
+	return false;
+}
+
+static int bring_back(void *arg, const char *name, bool is_dir)
+{
+	const struct last_cleaning *last = arg;
+	const char *suffix;
+	int64_t base;
+	if (is_dir || !path_split(name, &base, &suffix) || !strstr(suffix, DELETED_SUFFIX) ||
+		!is_one_of(last, base))
+		return 0;
+	struct path from = path_in(last->dir, name), to = from;
+	to.s[strlen(to.s) - strlen(DELETED_SUFFIX)] = 0;
+	return sys_rename(from.s, to.s);
+}
+
+static void golden_second(void)
+{
+	static struct last_cleaning cleanings[] = {
+		{ "compact-drop-0", 185, { -1 }, "" },
+		{ "compact-delete-0", 185, { -1 }, "" },
+		{ "compact-keep-0", 205, { 0, 185, 205 }, "" },
+		{ "compact-txn-0", 124, { 0, 124 }, "" },
+	};
+	static char dirs[2][FILE_PATH_MAX];
+	strcpy(dirs[0], st_dir("ours"));
+	strcpy(dirs[1], st_dir("java"));
+	st_unpack("compact-after-second", dirs[0]);
+	st_unpack("compact-after-second", dirs[1]);
+	for (size_t i = 0; i < countof(cleanings); i++) {
+		struct last_cleaning *last = &cleanings[i];
+		strcpy(last->dir, path_in(dirs[0], last->name).s);
+		must(sys_list_dir(last->dir, bring_back, last) == 0);
+		clean_as_java(dirs[0], dirs[1], last->name, last->cleaned);
+	}
+}
+
 static const struct ut_case cases[] = {
-	UT(golden_first),
+	UT(golden_first), UT(golden_second),
 };
 
 int main(void)
