@@ -208,10 +208,28 @@ static void put_dirs(const struct census *c, struct page *p)
 	put(p, METRIC_LOG_DIRS_OFFLINE, offline);
 }
 
+static void put_cleaner(const struct census *c, struct page *p)
+{
+	const struct manager_cleaner_figures *f = &c->cleaner;
+	uint64_t read = max_of(f->last_bytes_read, UINT64_C(1));
+	int64_t since_ms = f->looked_ms ? max_of(sys_wall_ms() - f->looked_ms, INT64_C(0)) : 0;
+	page_head(p, METRIC_CLEANER_UNCLEANABLE);
+	for (int i = 0; i < c->n_dirs; i++)
+		page_whole(p, METRIC_CLEANER_UNCLEANABLE, LABELS(c->dirs[i].path),
+			   (uint64_t)c->dirs[i].uncleanable);
+	put(p, METRIC_CLEANER_DIRTIEST, (uint64_t)(100 * f->dirtiest));
+	put(p, METRIC_CLEANER_SINCE_LAST, (uint64_t)since_ms);
+	put(p, METRIC_CLEANER_BUFFER, (uint64_t)(100 * f->last_fill));
+	put(p, METRIC_CLEANER_RECOPY, 100 * f->last_bytes_written / read);
+	put_real(p, METRIC_CLEANER_TIME, (double)f->last_ns / 1e9);
+	put(p, METRIC_CLEANER_DELAY, (uint64_t)(f->delay_ms / 1000));
+}
+
 static void put_partitions(const struct census *c, struct page *p)
 {
 	put_each_partition(c, p, METRIC_LOG_SIZE, METRIC_LOG_SEGMENTS);
 	put_dirs(c, p);
+	put_cleaner(c, p);
 	for (enum metric i = METRIC_PARTITIONS; i <= METRIC_AT_MIN_ISR; i++) {
 		uint64_t sum = 0;
 		for (int k = 0; k < c->n_partitions; k++)

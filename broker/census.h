@@ -10,6 +10,7 @@
 #include "broker/cluster/zkc.h"
 #include "broker/controller/controller.h"
 #include "broker/net/net.h"
+#include "broker/replica/manager.h"
 
 enum {
 	CENSUS_ROUND = 256,   /* partitions of each core that are asked for at a time */
@@ -41,6 +42,7 @@ struct census_core {
 struct census_dir {
 	const char *path; /* the configuration's */
 	bool offline;
+	int uncleanable;  /* partitions that compaction has given up on */
 };
 
 struct census {
@@ -55,6 +57,7 @@ struct census {
 	int n_partitions;
 	struct census_dir *dirs;
 	int n_dirs;
+	struct manager_cleaner_figures cleaner; /* zero: it is switched off */
 	bool has_controller;
 	struct controller_figures controller;
 	bool has_zk;

@@ -152,7 +152,8 @@ static void golden_first(void)
 }
 
 
-/* The last cleaning of each log by the second start of that broker: the segments that it read are .deleted. */
+/* The last cleaning of each log by the second start of that broker: the segments that it read are .deleted.
+ * */
 struct last_cleaning {
 	const char *name;
 	int64_t cleaned;     /* so far */

@@ -297,7 +297,8 @@ static void reading_done(struct log_read *op)
 static void slices_outlive_it(void)
 {
 	struct st_log *s = opened("slices-0");
-	struct reading r = { .op = { .upper = INT64_MAX, .max_bytes = 500, .min_one = true, .done = reading_done } };
+	struct reading r = { .op = { .upper = INT64_MAX, .max_bytes = 500, .min_one = true,
+		.done = reading_done } };
 	uint8_t before[500], after[500];
 	r.done = log_read(s->log, &r.op);
 	for (int i = 0; i < 1000 && !r.done; i++)
@@ -326,7 +327,7 @@ static void producers_stay_known(void)
 	fill_with(&s, BATCHES, CODEC_NONE);
 	CU_ASSERT_EQUAL(st_clean_log(&s, NOW_MS, 0, NULL), 0);
 	see(&s);
-	/* Without snapshots its last sequence must be in the log: the next one follows it, a repeated one is known. */
+	/* Without snapshots its last sequence must be in the log: a repeated one is known, a gap is seen. */
 	st_kill(&s);
 	char *command = mem_printf("rm -f '%s'/*.snapshot", dir);
 	must(system(command) == 0);
@@ -505,7 +506,8 @@ static void rate(void)
 }
 
 static const struct ut_case cases[] = {
-	UT(whole_range), UT(small_map), UT(stopped), UT(truncated), UT(detached), UT(failed_disk), UT(damaged),
+	UT(whole_range), UT(small_map), UT(stopped), UT(truncated), UT(detached), UT(failed_disk),
+	UT(damaged),
 	UT(slices_outlive_it), UT(producers_stay_known), UT(every_step), UT(bounds), UT(times_are_learned),
 	UT(wrong_checkpoints), UT(rate),
 };
