@@ -68,7 +68,6 @@
 #define NO_AUTHORIZER "there is no authorizer yet to wait for"
 #define NO_CONTROL_PLANE "the controller speaks to brokers over the inter-broker listener"
 #define NO_DOWNCONVERSION "batches are served as they are stored"
-#define NO_GROUPS "consumer groups are not served yet"
 #define NO_JMX "there is no JMX; metrics are at metrics.port, in Prometheus' form"
 #define NO_JVM "it is for the Java runtime, and there is none here"
 #define NO_KRAFT "Samsa is a ZooKeeper-mode broker; take process.roles out and set zookeeper.connect"
