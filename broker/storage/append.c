@@ -76,7 +76,7 @@ static bool needs_roll(const struct log *log, const struct extent *e)
 	if (size == 0)
 		return false;
 	int64_t age = s->first_timestamp >= 0 ? e->max_timestamp - s->first_timestamp :
-		reactor_wall_ms(log->home) - s->created_ms;
+		log_wall_ms(log) - s->created_ms;
 	return size > (int64_t)c->segment_bytes - e->n || age > segment_ms(c) - s->jitter_ms ||
 		segment_indexes_full(s, c->segment_index_bytes);
 }
@@ -219,14 +219,10 @@ static enum kerr measure(const struct log *log, const struct log_append *op, str
 	return KERR_NONE;
 }
 
-enum kerr log_append_as_follower(struct log *log, struct log_append *op)
+enum kerr log_place_row(struct log *log, struct log_append *op)
 {
-	log_must_be_home(log);
-	must(op->done != NULL);
 	struct extent e;
-	enum kerr refused = log_refuses(log);
-	if (!refused)
-		refused = measure(log, op, &e);
+	enum kerr refused = measure(log, op, &e);
 	if (refused)
 		return refused;
 	op->n = e.n; /* an incomplete batch at the end is left out */
@@ -242,8 +238,19 @@ enum kerr log_append_as_follower(struct log *log, struct log_append *op)
 	op->base_offset = e.first_offset;
 	op->last_offset = e.last_offset;
 	op->timestamp = e.max_timestamp;
-	enqueue(log, op);
 	return KERR_NONE;
+}
+
+enum kerr log_append_as_follower(struct log *log, struct log_append *op)
+{
+	log_must_be_home(log);
+	must(op->done != NULL);
+	enum kerr refused = log_refuses(log);
+	if (!refused)
+		refused = log_place_row(log, op);
+	if (!refused)
+		enqueue(log, op);
+	return refused;
 }
 
 /* ---- out of it ---- */
@@ -284,7 +291,7 @@ void log_write_queue(struct log *log)
 	must(log->queued_bytes == 0 || log->error);
 	log->end = log->next;
 	s->used = true;
-	s->mtime_ms = reactor_wall_ms(log->home);
+	s->mtime_ms = log_wall_ms(log);
 	list_splice_back(&log->settled, &log->queue);
 }
 

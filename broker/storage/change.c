@@ -65,8 +65,6 @@ static void change_work(struct job *job)
 	c->error = c->fully ? start_anew(c) : cut(c);
 }
 
-/* ---- at home ---- */
-
 static uint64_t bytes_of(const struct log *log)
 {
 	uint64_t bytes = 0;
@@ -74,6 +72,22 @@ static uint64_t bytes_of(const struct log *log)
 		bytes += (uint64_t)log->segments[i]->size;
 	return bytes;
 }
+
+/* What the work has come to. */
+static void end(struct log_change *c)
+{
+	struct log *log = c->log;
+	producers_free(&log->producers);
+	log->producers = c->producers;
+	producers_settle(log->producers, max_of(log->start, log->high_watermark));
+	log_note_unstable(log);
+	log->bytes = bytes_of(log);
+	log_forget_recent(log);
+	if (c->error)
+		log_fail(log, c->error, "truncating");
+}
+
+/* ---- at home ---- */
 
 static void change_done(struct reactor *here, struct job *job)
 {
@@ -85,15 +99,8 @@ static void change_done(struct reactor *here, struct job *job)
 	must(log->state == LOG_CHANGING && log->busy);
 	log->state = LOG_HOME;
 	log->busy = false;
-	producers_free(&log->producers);
-	log->producers = c->producers;
-	producers_settle(log->producers, max_of(log->start, log->high_watermark));
-	log_note_unstable(log);
-	log->bytes = bytes_of(log);
-	log_forget_recent(log);
+	end(c);
 	log_watch_idle(log);
-	if (c->error)
-		log_fail(log, c->error, "truncating");
 	w->error = c->error;
 	FREE_OBJ(c);
 	reactor_defer(here, &log->turn);
@@ -115,6 +122,32 @@ static void move_numbers(struct log *log, int64_t offset, bool fully)
 		epochs_truncate_end(&log->epochs, offset);
 	}
 	log->generation++;
+}
+
+static struct log_change *begin(struct log *log, int64_t offset, bool fully)
+{
+	struct log_change *c;
+	ALLOC_OBJ(c, LOG_CHANGE_MAGIC);
+	c->log = log;
+	c->offset = offset;
+	c->fully = fully;
+	c->now_ms = log_wall_ms(log);
+	c->producers = producers_new();
+	move_numbers(log, offset, fully);
+	return c;
+}
+
+int log_cut(struct log *log, int64_t offset, bool fully)
+{
+	CHECK_OBJ_NOTNULL(log, LOG_MAGIC);
+	must(log->state == LOG_LOOSE);
+	if (!fully && offset >= log->end)
+		return log->error;
+	struct log_change *c = begin(log, offset, fully || offset < log->segments[0]->base);
+	change_work(&c->job);
+	end(c);
+	FREE_OBJ(c);
+	return log->error;
 }
 
 /* Appends that wait for a flush may be cut away now; nobody may believe in them. */
@@ -142,18 +175,11 @@ void log_start_change(struct log *log)
 		w->done(w);
 		return;
 	}
-	struct log_change *c;
-	ALLOC_OBJ(c, LOG_CHANGE_MAGIC);
-	c->log = log;
+	struct log_change *c = begin(log, w->offset, fully);
 	c->wait = w;
-	c->offset = w->offset;
-	c->fully = fully;
-	c->now_ms = reactor_wall_ms(log->home);
-	c->producers = producers_new();
 	c->job.work = change_work;
 	c->job.done = change_done;
 	log_stop_cleaning(log);
-	move_numbers(log, w->offset, fully);
 	log->state = LOG_CHANGING;
 	log->busy = true;
 	reactor_offload(log->home, &c->job, "truncate");

@@ -134,33 +134,38 @@ void log_answer_durable(struct log *log)
 	log_wake(&waits, 0);
 }
 
-static void flush_done(struct reactor *here, struct job *job)
+/* What the work has come to. */
+static void end(struct log *log)
 {
-	struct log_flush *f = container_of(job, struct log_flush, job);
-	struct log *log = f->log;
-	log_must_be_home(log);
-	must(log->busy && here == log->home);
+	struct log_flush *f = log->flush;
 	for (uint32_t i = 0; i < f->n; i++)
 		if (f->items[i].files)
 			hold_put(&f->items[i].files->hold);
 	free(f->epochs);
 	f->epochs = NULL;
-	log->busy = false;
-	count(log);
 	if (f->error) {
 		log_fail(log, f->error, "flushing");
-	} else {
-		log->recovery_point = max_of(log->recovery_point, f->upto);
-		log->flush_wanted = max_of(log->flush_wanted, log->recovery_point);
-		if (log->recovery_point == log->end)
-			log->flush_time_ns = reactor_now_ns(here);
+		return;
 	}
+	log->recovery_point = max_of(log->recovery_point, f->upto);
+	log->flush_wanted = max_of(log->flush_wanted, log->recovery_point);
+}
+
+static void flush_done(struct reactor *here, struct job *job)
+{
+	struct log *log = container_of(job, struct log_flush, job)->log;
+	log_must_be_home(log);
+	must(log->busy && here == log->home);
+	log->busy = false;
+	end(log);
+	count(log);
+	if (log->recovery_point == log->end)
+		log->flush_time_ns = reactor_now_ns(here);
 	reactor_defer(here, &log->turn);
 }
 
-void log_start_flush(struct log *log)
+static void begin(struct log *log)
 {
-	must(!log->busy);
 	if (!log->flush)
 		log->flush = mem_zalloc(sizeof *log->flush);
 	struct log_flush *f = log->flush;
@@ -175,10 +180,28 @@ void log_start_flush(struct log *log)
 	f->sync_entry = f->n > 0 && log->entry_dirty;
 	if (f->n > 0)
 		log->dir_dirty = log->entry_dirty = false;
-	f->job.work = flush_work;
-	f->job.done = flush_done;
+}
+
+void log_start_flush(struct log *log)
+{
+	must(!log->busy);
+	begin(log);
+	log->flush->job.work = flush_work;
+	log->flush->job.done = flush_done;
 	log->busy = true;
-	reactor_offload(log->home, &f->job, "flush");
+	reactor_offload(log->home, &log->flush->job, "flush");
+}
+
+int log_flush_now(struct log *log)
+{
+	must(log->state == LOG_LOOSE);
+	log_want_flush(log, log->end);
+	while (!log->error && log_wants_flush(log)) {
+		begin(log);
+		flush_work(&log->flush->job);
+		end(log);
+	}
+	return log->error;
 }
 
 void log_want_flush(struct log *log, int64_t upto)

@@ -58,7 +58,7 @@ void log_must_be_home(const struct log *log)
 	reactor_must_be_here(log->home);
 }
 
-static bool wants_flush(const struct log *log)
+bool log_wants_flush(const struct log *log)
 {
 	return log->flush_wanted > log->recovery_point || log->epochs.dirty || log->topic_id_dirty;
 }
@@ -72,7 +72,7 @@ void log_attach(struct log *log, struct reactor *home, struct log_owner *owner)
 	log->owner = owner;
 	log->state = LOG_HOME;
 	log->flush_time_ns = reactor_now_ns(home);
-	if (wants_flush(log))
+	if (log_wants_flush(log))
 		reactor_defer(home, &log->turn);
 }
 
@@ -115,7 +115,7 @@ void log_go_on(struct log *log)
 		log_start_change(log);
 	else if (free_to && clean_start_swap(log))
 		return;
-	else if (free_to && wants_flush(log))
+	else if (free_to && log_wants_flush(log))
 		log_start_flush(log);
 	if (log->leaving && is_quiet(log))
 		leave(log);

@@ -6,6 +6,7 @@
  *	roll.c		new segments; retention
  *	read.c		ranges, on the core or by a helper; look-up by time
  *	change.c	truncation on a helper
+ *	move.c		a log that is written by who has it, and takes another one's place
  *	open.c		a directory becomes a log: sweep.c, recover.c
  *	state.c		producer state: snapshots and replay; used by recovery and truncation
  *	close.c		the ends of a log
@@ -152,6 +153,18 @@ static inline bool log_is(const struct log *log)
 	return log && log->magic == LOG_MAGIC;
 }
 
+/* Something is to be done at the end of this turn; a log without a reactor has none. */
+static inline void log_want_turn(struct log *log)
+{
+	if (log->home)
+		reactor_defer(log->home, &log->turn);
+}
+
+static inline int64_t log_wall_ms(const struct log *log)
+{
+	return log->home ? reactor_wall_ms(log->home) : sys_wall_ms();
+}
+
 /* The last part of the directory's path: <topic>-<partition>. */
 const char *log_name(const struct log *log);
 /* Asserts that the caller is on the log's core. */
@@ -178,6 +191,8 @@ void log_note_unstable(struct log *log);
 void log_watch_idle(struct log *log);
 
 /* append.c */
+/* A follower's row of whole batches gets its place; it is neither queued nor written yet. */
+enum kerr log_place_row(struct log *log, struct log_append *op);
 /* Writes the queue; where it fails the log does. */
 void log_write_queue(struct log *log);
 /* The end of a turn: writes, answers, begins what waits in the background. */
@@ -190,6 +205,8 @@ void log_forget_recent(struct log *log);
 bool log_recent_at(const struct log *log, int64_t offset, struct recent *out);
 
 /* flush.c */
+/* Whether anything waits for a flush. */
+bool log_wants_flush(const struct log *log);
 void log_start_flush(struct log *log);
 void log_want_flush(struct log *log, int64_t upto);
 /* Answers who waited for what is flushed now. */
@@ -206,6 +223,9 @@ int log_new_segment(struct log *log, int64_t base, int64_t now_ms, const struct 
 void log_delete_later(struct log *log, const int64_t *bases, uint32_t n);
 /* Stops the timers of what waits to be unlinked; log_close() does it. */
 void log_pause_deletions(struct log *log);
+
+/* The start is at `offset` from now on, if that is higher; the caller knows that it may be. */
+void log_move_start(struct log *log, int64_t offset);
 
 /* clean.c */
 /* A cleaning waits to put its segments in place: it begins to. */

@@ -42,6 +42,15 @@ static enum kerr read_failed(struct log *log, int error)
 	return KERR_KAFKA_STORAGE_ERROR;
 }
 
+/* Why a read under way cannot be finished. That the log is about to leave its core is no reason: it waits for
+ * its reads. */
+static enum kerr interrupted(const struct log *log)
+{
+	if (log->error)
+		return KERR_KAFKA_STORAGE_ERROR;
+	return log->state == LOG_HOME && list_empty(&log->changes) ? KERR_NONE : KERR_NOT_LEADER_OR_FOLLOWER;
+}
+
 /* ---- ranges ---- */
 
 /* 1 found, 0 no batch of the segment is at or above the offset, or negative errno as segment_find(). */
@@ -187,7 +196,7 @@ static void search_done(struct reactor *here, struct job *job)
 	log_must_be_home(log);
 	must(here == log->home);
 	op->search = NULL;
-	uint32_t i = log_refuses(log) ? log->n_segments : still_there(log, search);
+	uint32_t i = interrupted(log) ? log->n_segments : still_there(log, search);
 	bool answered = i < log->n_segments && take_search(log, op, i, search);
 	if (i >= log->n_segments)
 		answered = log_read(log, op);
@@ -285,7 +294,7 @@ static void time_done(struct reactor *here, struct job *job)
 	CHECK_OBJ_NOTNULL(search, LOG_SEARCH_MAGIC);
 	log_must_be_home(log);
 	must(here == log->home);
-	op->error = log_refuses(log);
+	op->error = interrupted(log);
 	uint32_t i = log->n_segments;
 	if (!op->error && search->has_view)
 		i = still_there(log, search);
@@ -324,7 +333,7 @@ static void start_time(struct log *log, struct log_time *op, uint32_t i)
 	s->generation = log->generation;
 	s->timestamp = op->timestamp;
 	s->from = log->start;
-	if (!log_refuses(log)) {
+	if (!interrupted(log)) {
 		if (op->timestamp == LOG_TIME_MAX) {
 			i = max_of(i, with_largest(log));
 			s->timestamp = i < log->n_segments ? log->segments[i]->max_timestamp : 0;

@@ -34,7 +34,7 @@ int log_new_segment(struct log *log, int64_t base, int64_t now_ms, const struct 
 int log_roll_to(struct log *log, int64_t base)
 {
 	struct segment *old = log_active(log);
-	int64_t now_ms = reactor_wall_ms(log->home);
+	int64_t now_ms = log_wall_ms(log);
 	must(base > old->base);
 	log_write_queue(log);
 	if (log->error)
@@ -51,7 +51,7 @@ int log_roll_to(struct log *log, int64_t base)
 	log_info("kafka.log.LocalLog", "Rolled new log segment of %s at offset %lld.", log_name(log),
 		(long long)base);
 	log_want_flush(log, base);
-	reactor_defer(log->home, &log->turn);
+	log_want_turn(log);
 	return 0;
 }
 
@@ -70,7 +70,7 @@ enum kerr log_roll(struct log *log)
 
 /* ---- the start moves ---- */
 
-static void move_start(struct log *log, int64_t offset)
+void log_move_start(struct log *log, int64_t offset)
 {
 	if (offset <= log->start)
 		return;
@@ -78,7 +78,7 @@ static void move_start(struct log *log, int64_t offset)
 	epochs_truncate_start(&log->epochs, offset);
 	producers_settle(log->producers, offset);
 	log_note_unstable(log);
-	reactor_defer(log->home, &log->turn);
+	log_want_turn(log);
 }
 
 enum kerr log_increase_start(struct log *log, int64_t offset)
@@ -89,7 +89,7 @@ enum kerr log_increase_start(struct log *log, int64_t offset)
 		return refused;
 	if (offset > log->high_watermark)
 		return KERR_OFFSET_OUT_OF_RANGE;
-	move_start(log, offset);
+	log_move_start(log, offset);
 	return KERR_NONE;
 }
 
@@ -197,7 +197,7 @@ static int drop(struct log *log, uint32_t n)
 {
 	int64_t *bases = mem_alloc(n * sizeof *bases);
 	int error = 0;
-	move_start(log, log->segments[n]->base);
+	log_move_start(log, log->segments[n]->base);
 	for (uint32_t i = 0; i < n; i++) {
 		struct segment *s = log->segments[i];
 		bases[i] = s->base;
