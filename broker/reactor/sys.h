@@ -111,7 +111,13 @@ int sys_list_dir(const char *path, int (*each)(void *arg, const char *name, bool
 /* An exclusive lock on `path`, created if missing; -EWOULDBLOCK when it is held, by Java's FileLock too.
  * Returns a descriptor; closing it lets the lock go. */
 int sys_lock_file(const char *path);
-int64_t sys_disk_free_bytes(const char *path);
+/* The file system that holds `path`: its bytes, and how many of them this process may still use. */
+struct sys_space {
+	int64_t total, usable;
+};
+int sys_disk_space(const char *path, struct sys_space *out);
+/* The working directory. -ERANGE: it has no room in `out`. */
+int sys_working_dir(char *out, size_t n);
 
 /* ---- threads ---- */
 

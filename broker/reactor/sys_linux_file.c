@@ -283,10 +283,17 @@ int sys_lock_file(const char *path)
 	return -why;
 }
 
-int64_t sys_disk_free_bytes(const char *path)
+int sys_disk_space(const char *path, struct sys_space *out)
 {
 	struct statvfs v;
 	if (statvfs(path, &v) < 0)
 		return -errno;
-	return (int64_t)v.f_bavail * (int64_t)v.f_frsize;
+	*out = (struct sys_space){ (int64_t)v.f_blocks * (int64_t)v.f_frsize,
+				   (int64_t)v.f_bavail * (int64_t)v.f_frsize };
+	return 0;
+}
+
+int sys_working_dir(char *out, size_t n)
+{
+	return getcwd(out, n) ? 0 : -errno;
 }

@@ -80,6 +80,35 @@ void manager_stop_replica(struct manager *m, const struct stop_replica_request *
 /* The epoch of this broker's registration: requests for an older one are refused. */
 void manager_set_broker_epoch(struct manager *m, int64_t epoch);
 
+/* ---- log directories, as clients see them ---- */
+
+struct manager_replica {
+	int dir;
+	char *topic;
+	int32_t partition;
+	bool future;        /* a copy that is to become the replica */
+	int64_t size, end;  /* bytes; log end */
+	int64_t lag;        /* of offsets; -1: not known */
+};
+
+struct manager_dir {
+	const char *name;
+	bool offline;
+	struct sys_space space; /* -1: not known */
+};
+
+/* `replicas` by directory, topic, partition; free it by manager_dirs_free(). */
+struct manager_dirs {
+	struct manager_dir *dirs;
+	int n_dirs;
+	struct manager_replica *replicas;
+	size_t n, room;
+};
+
+/* In a fiber. */
+void manager_describe_dirs(struct manager *m, struct manager_dirs *out);
+void manager_dirs_free(struct manager_dirs *d);
+
 /* The topic's settings were changed in ZooKeeper: read and applied. */
 void manager_topic_settings_changed(struct manager *m, const char *topic);
 /* The broker's settings are these from now on; topics that say nothing themselves follow. In a fiber. */

@@ -4,6 +4,7 @@
  *	manager_settings.c topics' settings and where they come from
  *	manager_apply.c    LeaderAndIsr, UpdateMetadata, StopReplica
  *	manager_clean.c    which log is cleaned next
+ *	manager_dirs.c     what is in the log directories, for clients
  *	manager_upkeep.c   checkpoints, retention, flushing, expiry; closing
  */
 #ifndef SAMSA_REPLICA_MANAGER_PRIV_H

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UUID_HEX = 32 };
-
 static int sync_segments(struct log *log)
 {
 	int error = 0;
@@ -71,11 +69,8 @@ int log_close(struct log *log, int64_t *recovery_point)
 /* <topic>-<partition>.<uuid>-delete, the topic cut where the name would be too long. */
 static void deleted_name(const char *name, char out[LOG_DIR_NAME_MAX + 1])
 {
-	uint8_t random[UUID_HEX / 2];
-	char hex[UUID_HEX + 1], tail[LOG_DIR_NAME_MAX + 1];
-	sys_random(random, sizeof random);
-	for (size_t i = 0; i < sizeof random; i++)
-		snprintf(hex + 2 * i, 3, "%02x", random[i]);
+	char hex[PATH_RANDOM_BYTES], tail[LOG_DIR_NAME_MAX + 1];
+	path_random(hex);
 	size_t n = strlen(name);
 	const char *dot = strrchr(name, '.');
 	if (dot && n > strlen("-future") && strcmp(name + n - strlen("-future"), "-future") == 0)

@@ -35,6 +35,14 @@ struct path path_plus(const struct path *path, const char *suffix)
 	return longer;
 }
 
+void path_random(char out[PATH_RANDOM_BYTES])
+{
+	uint8_t random[PATH_RANDOM_BYTES / 2];
+	sys_random(random, sizeof random);
+	for (size_t i = 0; i < sizeof random; i++)
+		snprintf(out + 2 * i, 3, "%02x", random[i]);
+}
+
 bool path_split(const char *name, int64_t *offset, const char **suffix)
 {
 	uint64_t v = 0;

@@ -39,6 +39,10 @@ struct path path_plus(const struct path *path, const char *suffix);
  * 20 digits that make an offset and a dot. */
 bool path_split(const char *name, int64_t *offset, const char **suffix);
 
+enum { PATH_RANDOM_BYTES = 32 + 1 };
+/* 32 hexadecimal digits, for a name that nothing has. */
+void path_random(char out[PATH_RANDOM_BYTES]);
+
 /* The whole file on the heap with a zero behind it; -ENOENT, -EFBIG, ... */
 int file_read(const char *path, size_t max, char **bytes, size_t *n);
 /* Writes <path>.tmp, flushes it, renames it over `path` and flushes the directory: a crash leaves the old

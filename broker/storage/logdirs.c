@@ -133,12 +133,31 @@ static int good_dirs(const struct logdirs *d)
 
 static void release(struct logdirs *d)
 {
-	for (int i = 0; i < d->n; i++)
+	for (int i = 0; i < d->n; i++) {
 		if (d->dirs[i].lock >= 0)
 			sys_close(d->dirs[i].lock);
+		free(d->dirs[i].name);
+	}
 	free(d->dirs);
 	free(d->cluster_id);
 	FREE_OBJ(d);
+}
+
+/* Java's File.getAbsolutePath(): dots stay. */
+static char *absolute(const char *path)
+{
+	char here[FILE_PATH_MAX] = "";
+	if (path[0] != '/' && sys_working_dir(here, sizeof here) != 0)
+		here[0] = '\0';
+	char *name = mem_printf("%s/%s", here, path);
+	size_t n = 0;
+	for (const char *from = name; *from; from++)
+		if (*from != '/' || n == 0 || name[n - 1] != '/')
+			name[n++] = *from;
+	if (n > 1 && name[n - 1] == '/')
+		n--;
+	name[n] = '\0';
+	return name;
 }
 
 struct logdirs *logdirs_open(const struct config_list *paths, char why[LOGDIRS_WHY_BYTES])
@@ -150,7 +169,8 @@ struct logdirs *logdirs_open(const struct config_list *paths, char why[LOGDIRS_W
 	d->n = (int)paths->n;
 	d->dirs = mem_zalloc(paths->n * sizeof *d->dirs);
 	for (int i = 0; i < d->n; i++)
-		d->dirs[i] = (struct logdir){ .path = paths->v[i], .lock = -1, .stop = LOG_STOP_CRASHED };
+		d->dirs[i] = (struct logdir){ .path = paths->v[i], .name = absolute(paths->v[i]), .lock = -1,
+					      .stop = LOG_STOP_CRASHED };
 	for (int i = 0; !error && i < d->n; i++) {
 		error = lock_dir(&d->dirs[i]);
 		if (error)
@@ -237,7 +257,7 @@ int logdirs_identify(struct logdirs *d, int32_t broker_id, const char *cluster_i
 struct parsed {
 	struct slice topic;
 	int32_t partition;
-	bool deleted, aside;
+	bool deleted, future, aside;
 };
 
 static bool ends_with(struct slice s, const char *end)
@@ -258,7 +278,8 @@ static bool cut_suffix(struct slice *name, struct parsed *out)
 			return false;
 		name->n -= (uint32_t)n;
 		out->deleted = i == 0;
-		out->aside = i > 0;
+		out->future = i == 1;
+		out->aside = i == 2;
 		return true;
 	}
 	return true;
@@ -320,6 +341,7 @@ static int scan_entry(void *arg, const char *name, bool is_dir)
 	f->partition = parsed.partition;
 	f->deleted = parsed.deleted;
 	f->cleaned = -1;
+	f->future = parsed.future;
 	list_push_back(s->found, &f->link);
 	return 0;
 }
@@ -337,6 +359,7 @@ static int take_offset(struct checkpoint_offsets *here, struct slice topic, int3
 	struct offsets_into *into = container_of(here, struct offsets_into, reader);
 	list_for_each(it, into->found) {
 		struct logdir_found *f = list_entry(it, struct logdir_found, link);
+		/* A copy and what it was copied from lie in two directories. */
 		if (f->dir != into->dir || f->deleted || f->partition != partition ||
 		    !slice_is(topic, f->topic))
 			continue;
@@ -406,12 +429,24 @@ static int begin_use(struct logdir *dir)
 static int compare_found(const struct logdir_found *a, const struct logdir_found *b)
 {
 	int order = strcmp(a->topic, b->topic);
-	return order ? order : (a->partition > b->partition) - (a->partition < b->partition);
+	if (!order)
+		order = (a->partition > b->partition) - (a->partition < b->partition);
+	return order ? order : a->future - b->future;
 }
 
 static int compare_pointers(const void *a, const void *b)
 {
 	return compare_found(*(struct logdir_found *const *)a, *(struct logdir_found *const *)b);
+}
+
+/* One of the two is a copy that has just taken the other's name. */
+static bool are_twins(struct logdir_found *a, struct logdir_found *b)
+{
+	if (a->future || a->twin || log_is_marked_moved(a->path) == log_is_marked_moved(b->path))
+		return false;
+	a->twin = b;
+	b->twin = a;
+	return true;
 }
 
 /* A partition may be in one directory only. */
@@ -430,7 +465,7 @@ static int check_twice(struct list *found, char why[LOGDIRS_WHY_BYTES])
 	}
 	qsort(all, n, sizeof *all, compare_pointers);
 	for (size_t i = 1; !error && i < n; i++)
-		if (compare_found(all[i - 1], all[i]) == 0) {
+		if (compare_found(all[i - 1], all[i]) == 0 && !are_twins(all[i - 1], all[i])) {
 			snprintf(why, LOGDIRS_WHY_BYTES, "Duplicate log directories for %.249s-%d are found "
 				 "in both %.100s and %.100s.", all[i]->topic, all[i]->partition,
 				 all[i - 1]->path, all[i]->path);
@@ -489,6 +524,27 @@ char *logdirs_path(const struct logdirs *d, int dir, struct slice topic, int32_t
 	CHECK_OBJ_NOTNULL(d, LOGDIRS_MAGIC);
 	must(dir >= 0 && dir < d->n);
 	return mem_printf("%s/%.*s-%d", d->dirs[dir].path, SLICE_ARGS(topic), partition);
+}
+
+char *logdirs_future_path(const struct logdirs *d, int dir, struct slice topic, int32_t partition)
+{
+	CHECK_OBJ_NOTNULL(d, LOGDIRS_MAGIC);
+	must(dir >= 0 && dir < d->n);
+	char hex[PATH_RANDOM_BYTES];
+	path_random(hex);
+	char *name = mem_printf("%.*s-%d.%s-future", SLICE_ARGS(topic), partition, hex);
+	char *path = strlen(name) <= LOG_DIR_NAME_MAX ? mem_printf("%s/%s", d->dirs[dir].path, name) : NULL;
+	free(name);
+	return path;
+}
+
+int logdirs_named(const struct logdirs *d, struct slice name)
+{
+	CHECK_OBJ_NOTNULL(d, LOGDIRS_MAGIC);
+	for (int i = 0; i < d->n; i++)
+		if (slice_is(name, d->dirs[i].name))
+			return i;
+	return -1;
 }
 
 int logdirs_of(const struct logdirs *d, const char *partition_path)

@@ -24,6 +24,7 @@ enum { LOGDIRS_WHY_BYTES = 512 };
 
 struct logdir {
 	const char *path;
+	char *name;               /* as clients know it: absolute, without a slash too many */
 	bool offline;             /* failed: nothing in it is served */
 	int lock;                 /* descriptor of .lock */
 	enum log_stop stop;       /* how the broker before has left it */
@@ -54,13 +55,17 @@ struct logdir_found {
 	char *topic;
 	int32_t partition;
 	bool deleted;              /* "-delete": only to be removed */
+	bool future;               /* "-future": a copy that was to become the replica */
+	/* Another directory of this name: one of the two was being replaced by the other (see move.c). Both hold
+	 * the same records; the one that reaches further is kept. */
+	struct logdir_found *twin;
 	int64_t recovery_point, start_offset, high_watermark; /* of the checkpoints; 0 without */
 	int64_t cleaned;           /* the cleaner's; -1 without */
 };
 
 /* Blocks. Everything there is, in a list of struct logdir_found; takes the clean marker away, so that a crash
  * from here on is seen as one. -EINVAL and `why` for a directory whose name is no partition, or a partition
- * that is there twice. "-future" and "-stray" directories are left alone. */
+ * that is there twice. "-stray" directories are left alone. */
 int logdirs_scan(struct logdirs *d, struct list *found, char why[LOGDIRS_WHY_BYTES]);
 void logdir_found_free(struct logdir_found *f);
 
@@ -68,6 +73,10 @@ void logdir_found_free(struct logdir_found *f);
 int logdirs_place(struct logdirs *d);
 /* "<path>/<topic>-<partition>", to be freed. */
 char *logdirs_path(const struct logdirs *d, int dir, struct slice topic, int32_t partition);
+/* "<path>/<topic>-<partition>.<uuid>-future", to be freed. NULL: the name would be too long. */
+char *logdirs_future_path(const struct logdirs *d, int dir, struct slice topic, int32_t partition);
+/* The directory that clients name so; -1: there is none. */
+int logdirs_named(const struct logdirs *d, struct slice name);
 /* Which directory a partition's path lies in. */
 int logdirs_of(const struct logdirs *d, const char *partition_path);
 

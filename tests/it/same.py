@@ -9,8 +9,9 @@ import script_clients
 from harness import Cluster
 
 # What tells a moment, a place or a name that each broker gives itself: compared as given or not given.
-MOMENTS = {"log_append_time_ms": -1, "producer_id": -1, "session_id": 0, "topic_id": uuid.UUID(int=0)}
-PLACES = {"host", "port", "cluster_id"}
+MOMENTS = {"log_append_time_ms": -1, "producer_id": -1, "session_id": 0, "topic_id": uuid.UUID(int=0), "total_bytes": -1,
+           "usable_bytes": -1}
+PLACES = {"host", "port", "cluster_id", "log_dir"}
 WORDS = {"error_message", "batch_index_error_message", "documentation"}
 # Settings whose values name this broker's place.
 OWN_SETTINGS = {"zookeeper.connect", "log.dirs", "log.dir", "listeners", "advertised.listeners"}

@@ -15,6 +15,7 @@ def run(side, create, topic, send):
     leader_epochs(side)
     delete_records(side)
     describe_producers(side, send)
+    log_dirs(side)
 
 
 # ---- OffsetForLeaderEpoch ----
@@ -93,3 +94,18 @@ def describe_producers(side, send):
     ask([("logged", [2, -1]), ("nowhere", [0]), ("bad name", [0, 1]), ("", [0]), ("__consumer_offsets", [0])], "not there")
     ask([("logged", [])], "of no partition")
     ask([], "nothing")
+
+
+# ---- DescribeLogDirs ----
+
+def log_dirs(side):
+    def ask(version, rows, note):
+        topics = rows if rows is None else [{"topic": name, "partitions": partitions} for name, partitions in rows]
+        side.ask("describe_log_dirs", version, {"topics": topics}, note)
+    for version in range(5):
+        ask(version, None, "all")
+        ask(version, [("logged", [0]), ("trimmed", [0])], "some")
+        ask(version, [("logged", [0, 1, 0]), ("logged", [1])], "twice")
+        ask(version, [("logged", [7, -1]), ("nowhere", [0]), ("bad name", [0]), ("", [0])], "not there")
+        ask(version, [("logged", [])], "no partition")
+        ask(version, [], "nothing")

@@ -736,10 +736,16 @@ int sys_lock_file(const char *path)
 	return fd;
 }
 
-int64_t sys_disk_free_bytes(const char *path)
+int sys_disk_space(const char *path, struct sys_space *out)
 {
 	int64_t free_bytes = sim_here()->disk->free_bytes;
 	if (!inode_of(path))
 		return -ENOENT;
-	return free_bytes < 0 ? DISK_FREE_BYTES : free_bytes;
+	*out = (struct sys_space){ DISK_FREE_BYTES, free_bytes < 0 ? DISK_FREE_BYTES : free_bytes };
+	return 0;
+}
+
+int sys_working_dir(char *out, size_t n)
+{
+	return (size_t)snprintf(out, n, "/") < n ? 0 : -ERANGE;
 }

@@ -134,7 +134,13 @@ static void directories(void)
 	CU_ASSERT_EQUAL(st.mtime_ms, 1234567890123);
 	CU_ASSERT_EQUAL(sys_unlink(in_dir("d/g")), 0);
 	CU_ASSERT_EQUAL(sys_unlink(in_dir("d/g")), -ENOENT);
-	CU_ASSERT_TRUE(sys_disk_free_bytes(dir) > 0);
+	struct sys_space space;
+	char here[4096];
+	CU_ASSERT_EQUAL(sys_disk_space(dir, &space), 0);
+	CU_ASSERT_TRUE(space.usable > 0 && space.total >= space.usable);
+	CU_ASSERT_EQUAL(sys_disk_space("/no/such/file", &space), -ENOENT);
+	CU_ASSERT_TRUE(sys_working_dir(here, sizeof here) == 0 && here[0] == '/');
+	CU_ASSERT_EQUAL(sys_working_dir(here, 1), -ERANGE);
 }
 
 static void a_lock_is_held_once(void)
