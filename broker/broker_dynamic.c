@@ -102,7 +102,7 @@ static void follow(void *arg, const struct config *now, unsigned appliers)
 	struct broker *b = arg;
 	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
 	broker_renew_registration(b);
-	if (appliers & (APPLY_TOPICS | APPLY_PRODUCERS | APPLY_CLEANER))
+	if (appliers & (APPLY_TOPICS | APPLY_PRODUCERS | APPLY_CLEANER | APPLY_MOVES))
 		manager_set_config(b->manager, now);
 	if (appliers & APPLY_ELECTIONS)
 		controller_set_config(b->controller, now);

@@ -1,10 +1,13 @@
-/* log_dirs.c - the log directories of this broker. Facts: handleDescribeLogDirsRequest of KafkaApis. */
+/* log_dirs.c - the log directories of this broker: what is in them, and moves between them. Facts:
+ * handleDescribeLogDirsRequest and handleAlterReplicaLogDirsRequest of KafkaApis. In a fiber of the control
+ * reactor. */
 #include "broker/api/handlers.h"
 
 #include "broker/api/api.h"
 #include "broker/base/must.h"
 #include "broker/replica/manager.h"
 
+#include "alter_replica_log_dirs.kmsg.h"
 #include "describe_log_dirs.kmsg.h"
 
 #include <stdlib.h>
@@ -127,4 +130,92 @@ void handle_describe_log_dirs(struct request *req)
 		response_send(req);
 	else
 		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+}
+
+/* ---- AlterReplicaLogDirs ---- */
+
+/* A replica that is to move. */
+struct mover {
+	struct slice topic;
+	int32_t partition;
+	int32_t order;     /* in the request */
+	struct slice dir;
+};
+
+static int by_replica(const void *a, const void *b)
+{
+	const struct mover *x = a, *y = b;
+	int order = slice_compare(x->topic, y->topic);
+	if (!order)
+		order = (x->partition > y->partition) - (x->partition < y->partition);
+	return order ? order : x->order - y->order;
+}
+
+/* Sorted; of a replica that is named more than once the last wish counts, as in 3.9. */
+static size_t sort(struct mover *v, size_t n)
+{
+	size_t kept = 0;
+	qsort(v, n, sizeof *v, by_replica);
+	for (size_t i = 0; i < n; i++) {
+		bool again = i + 1 < n && v[i + 1].partition == v[i].partition &&
+			slice_eq(v[i + 1].topic, v[i].topic);
+		if (!again)
+			v[kept++] = v[i];
+	}
+	return kept;
+}
+
+static struct mover *movers(struct arena *arena, const struct alter_replica_log_dirs_request *msg, size_t *n)
+{
+	*n = 0;
+	for (int32_t d = 0; d < msg->n_dirs; d++)
+		for (int32_t t = 0; t < msg->dirs[d].n_topics; t++)
+			*n += (size_t)msg->dirs[d].topics[t].n_partitions;
+	struct mover *v = arena_array(arena, *n, sizeof *v), *at = v;
+	for (int32_t d = 0; v && d < msg->n_dirs; d++)
+		for (int32_t t = 0; t < msg->dirs[d].n_topics; t++) {
+			const struct alter_replica_log_dirs_request_topic *topic = &msg->dirs[d].topics[t];
+			for (int32_t i = 0; i < topic->n_partitions; i++, at++)
+				*at = (struct mover){ topic->name, topic->partitions[i], (int32_t)(at - v),
+						      msg->dirs[d].path };
+		}
+	if (v)
+		*n = sort(v, *n);
+	return v;
+}
+
+static bool move_all(struct request *req, const struct mover *v, size_t n,
+		     struct alter_replica_log_dirs_response *out)
+{
+	alter_replica_log_dirs_response_defaults(out);
+	out->results = arena_array(&req->arena, n, sizeof *out->results);
+	struct alter_replica_log_dirs_response_partition *all = arena_array(&req->arena, n, sizeof *all);
+	if (!out->results || !all)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || !slice_eq(v[i].topic, v[i - 1].topic))
+			out->results[out->n_results++] = (struct alter_replica_log_dirs_response_result){
+				v[i].topic, &all[i], 0 };
+		out->results[out->n_results - 1].n_partitions++;
+		all[i].partition_index = v[i].partition;
+		all[i].error_code = (int16_t)manager_move(req->core->api->manager, v[i].topic,
+							  v[i].partition, v[i].dir);
+	}
+	return true;
+}
+
+void handle_alter_replica_log_dirs(struct request *req)
+{
+	struct alter_replica_log_dirs_request msg;
+	struct alter_replica_log_dirs_response out;
+	size_t n;
+	if (!request_decode_ok(req, alter_replica_log_dirs_request_decode(&req->body, req->version, &msg)))
+		return;
+	struct mover *v = movers(&req->arena, &msg, &n);
+	if (!v || !move_all(req, v, n, &out)) {
+		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		return;
+	}
+	alter_replica_log_dirs_response_encode(response_begin(req), req->version, &out);
+	response_send(req);
 }

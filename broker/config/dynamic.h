@@ -27,7 +27,8 @@ enum dynamic_applier {
 	APPLY_NET = 1 << 2,       /* listeners, TLS, limits of connections; the registration */
 	APPLY_PRODUCERS = 1 << 3, /* expiry of producers */
 	APPLY_CLEANER = 1 << 4,   /* compaction */
-	APPLY_AT_START = 1 << 5,  /* nobody: it is read at the next start, which is when it matters */
+	APPLY_MOVES = 1 << 5,     /* of replicas between log directories */
+	APPLY_AT_START = 1 << 6,  /* nobody: it is read at the next start, which is when it matters */
 };
 
 /* What the rooms have to say. All are called in a fiber of the control reactor and may wait. */

@@ -63,6 +63,7 @@
 /* Each ends the sentence "it is accepted without effect: ", or "the default only: " where the row says FIXED.
  */
 #define CORES "there are no pools of threads here; num.cores says how many cores serve"
+#define EVEN_PACE "moves are paced evenly, not by samples"
 #define KRAFT_ONLY "only KRaft uses it, and this is a ZooKeeper-mode broker"
 #define NEW_GROUPS "only KRaft has the group protocols that it is for"
 #define NO_AUTHORIZER "there is no authorizer yet to wait for"

@@ -57,6 +57,7 @@ static void fail_fiber(void *arg)
 		log_warn(MANAGER_LOGGER, "Stopping serving replicas in dir %s",
 			 m->c.logdirs->dirs[f->dir].path);
 		call_run_all(m->c.control, m->c.reactors, m->c.n_cores, fail_on_core, f, 0);
+		manager_cancel_moves_to(m, f->dir);
 		notify(m);
 	}
 	free(f);
@@ -125,6 +126,12 @@ struct manager *manager_new(const struct manager_config *config)
 	for (int i = 0; i < LOGDIR_CHECKPOINTS; i++)
 		fiber_event_init(&m->saving[i].round);
 	list_init(&m->removals);
+	list_init(&m->moves);
+	list_init(&m->preferences);
+	fiber_event_init(&m->altered);
+	fiber_event_init(&m->move_ended);
+	fiber_event_init(&m->move_cancelled);
+	fiber_event_init(&m->movers_ended);
 	fiber_event_init(&m->removals_ended);
 	fiber_event_init(&m->applied);
 	fiber_event_init(&m->clocks_stopped);
@@ -135,7 +142,11 @@ struct manager *manager_new(const struct manager_config *config)
 void manager_free(struct manager *m)
 {
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
-	must(!m->removing);
+	must(!m->removing && list_empty(&m->moves));
+	while (!list_empty(&m->preferences)) {
+		const struct preference *p = list_entry(m->preferences.next, struct preference, link);
+		manager_take_preference(m, p->topic, p->partition);
+	}
 	manager_settings_free(m);
 	manager_free_cleaner(m);
 	config_put(m->config);
@@ -190,17 +201,20 @@ void manager_adopt(struct manager *m, struct manager_adopt *a)
 /* One partition on its way: opened on a helper, then adopted in a fiber. */
 struct loading {
 	struct job job;
+	struct list link;         /* load.twins */
 	struct load *load;
 	struct logdir_found *found;
 	struct topic_settings *settings;
 	struct log_open open;
 	int error;
+	bool marked;              /* as a copy, see storage/move.c */
 	int64_t begun_ns;
 };
 
 struct load {
 	struct manager *m;
 	struct list found;
+	struct list twins;        /* opened, but not adopted */
 	int all, done, in_flight, in_flight_max;
 	struct fiber_event room; /* set, and begun anew, when a job ends */
 	char why[LOGDIRS_WHY_BYTES];
@@ -221,6 +235,10 @@ static void open_work(struct job *job)
 		l->error = log_remove_dir(l->found->path);
 	else
 		l->error = log_open(&l->open);
+	if (!l->error && l->found->twin)
+		l->marked = log_is_marked_moved(l->found->path);
+	else if (!l->error && !l->found->future)
+		log_unmark_moved(l->found->path);
 }
 
 static void say_loaded(const struct loading *l)
@@ -243,6 +261,28 @@ static void say_loaded(const struct loading *l)
 			  (long long)repair->damaged_from, (long long)repair->damaged_to);
 }
 
+static void loading_free(struct loading *l)
+{
+	logdir_found_free(l->found);
+	free(l);
+}
+
+static void adopt(struct loading *l)
+{
+	struct manager *m = l->load->m;
+	say_loaded(l);
+	if (l->found->future) {
+		manager_found_copy(m, l->found, l->open.log, l->settings);
+		return;
+	}
+	log_set_cleaned_offset(l->open.log, l->found->cleaned);
+	struct manager_adopt a = { .topic = slice_str(l->found->topic),
+				   .partition = l->found->partition, .log = l->open.log,
+				   .settings = l->settings,
+				   .high_watermark = l->found->high_watermark };
+	manager_adopt(m, &a);
+}
+
 static void adopt_fiber(void *arg)
 {
 	struct loading *l = arg;
@@ -250,19 +290,15 @@ static void adopt_fiber(void *arg)
 	struct manager *m = load->m;
 	load->done++;
 	atomic_store_explicit(&m->load_percent, load->done * 100 / load->all, memory_order_relaxed);
-	if (l->error) {
-		manager_fail_dir(m, l->found->dir, l->found->path, l->error);
-	} else if (!l->found->deleted) {
-		say_loaded(l);
-		log_set_cleaned_offset(l->open.log, l->found->cleaned);
-		struct manager_adopt a = { .topic = slice_str(l->found->topic),
-					   .partition = l->found->partition, .log = l->open.log,
-					   .settings = l->settings,
-					   .high_watermark = l->found->high_watermark };
-		manager_adopt(m, &a);
+	if (!l->error && l->found->twin) {
+		list_push_back(&load->twins, &l->link);
+	} else {
+		if (l->error)
+			manager_fail_dir(m, l->found->dir, l->found->path, l->error);
+		else if (!l->found->deleted)
+			adopt(l);
+		loading_free(l);
 	}
-	logdir_found_free(l->found);
-	free(l);
 	load->in_flight--;
 	fiber_event_set(&load->room);
 	fiber_event_init(&load->room);
@@ -321,6 +357,49 @@ static void say_stops(const struct logdirs *dirs)
 	}
 }
 
+/* ---- a replica and the copy that has just replaced it ---- */
+
+static void unmark_work(void *arg)
+{
+	log_unmark_moved(arg);
+}
+
+/* Both hold the same; what was appended after the replacement is in one of them only. */
+static void choose(struct loading *a, struct loading *b)
+{
+	struct manager *m = a->load->m;
+	int64_t end = log_end_offset(a->open.log), other = log_end_offset(b->open.log);
+	bool first = end > other || (end == other && a->marked);
+	struct loading *kept = first ? a : b, *gone = first ? b : a;
+	log_info(MANAGER_LOG_LOGGER, "%s was being replaced by a copy when the broker stopped: %s is kept.",
+		 gone->found->path, kept->found->path);
+	log_follow_start(kept->open.log, log_start_offset(gone->open.log));
+	kept->found->high_watermark = max_of(kept->found->high_watermark, gone->found->high_watermark);
+	manager_discard(m, slice_str(gone->found->topic), gone->found->partition, gone->open.log);
+	fiber_offload(m->c.control, unmark_work, kept->found->path, "move");
+	adopt(kept);
+	loading_free(gone);
+	loading_free(kept);
+}
+
+static void settle_twins(struct load *load)
+{
+	struct list *it;
+	while ((it = list_pop_front(&load->twins))) {
+		struct loading *l = list_entry(it, struct loading, link), *other = NULL;
+		list_for_each(at, &load->twins)
+			if (list_entry(at, struct loading, link)->found == l->found->twin)
+				other = list_entry(at, struct loading, link);
+		if (other) {
+			list_remove(&other->link);
+			choose(l, other);
+		} else { /* the other one's directory has failed */
+			adopt(l);
+			loading_free(l);
+		}
+	}
+}
+
 static void load_all(struct load *load)
 {
 	struct manager *m = load->m;
@@ -337,6 +416,7 @@ static void load_all(struct load *load)
 	}
 	while (load->in_flight > 0)
 		fiber_wait(m->c.control, &load->room);
+	settle_twins(load);
 	/* Those that were opened before their directory failed. */
 	for (int i = 0; i < m->c.logdirs->n; i++) {
 		struct failed_dir f = { m, i, -EIO };
@@ -351,6 +431,7 @@ bool manager_load(struct manager *m)
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
 	int64_t begun_ns = sys_mono_ns();
 	list_init(&load.found);
+	list_init(&load.twins);
 	fiber_event_init(&load.room);
 	log_info(MANAGER_LOG_LOGGER, "Loading logs from %d log directories, first %s", m->c.logdirs->n,
 		 m->c.logdirs->dirs[0].path);

@@ -109,6 +109,11 @@ struct manager_dirs {
 void manager_describe_dirs(struct manager *m, struct manager_dirs *out);
 void manager_dirs_free(struct manager_dirs *d);
 
+/* AlterReplicaLogDirs, of one replica: it moves there, which takes its time; a move to elsewhere is called
+ * off. REPLICA_NOT_AVAILABLE: it is not here, and is to be made there when a controller wants it. In a
+ * fiber. */
+enum kerr manager_move(struct manager *m, struct slice topic, int32_t partition, struct slice dir_name);
+
 /* The topic's settings were changed in ZooKeeper: read and applied. */
 void manager_topic_settings_changed(struct manager *m, const char *topic);
 /* The broker's settings are these from now on; topics that say nothing themselves follow. In a fiber. */

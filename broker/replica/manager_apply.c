@@ -83,12 +83,19 @@ static bool may_be_made(struct manager *m, const struct role_call *r)
 	return true;
 }
 
-/* A partition that is not here yet: its directory is made, in the log directory with the fewest. */
+/* Where an admin wanted it, or in the directory with the fewest. */
+static int choose_dir(struct manager *m, const struct role_call *r)
+{
+	int dir = manager_take_preference(m, r->topic, r->index);
+	return dir >= 0 && !m->c.logdirs->dirs[dir].offline ? dir : logdirs_place(m->c.logdirs);
+}
+
+/* A partition that is not here yet: its directory is made. */
 static enum kerr make_replica(struct manager *m, const struct role_call *r)
 {
 	struct logdirs *dirs = m->c.logdirs;
 	struct topic_settings *settings = topic_settings_get(manager_settings(m, r->topic));
-	int dir = may_be_made(m, r) ? logdirs_place(dirs) : -1;
+	int dir = may_be_made(m, r) ? choose_dir(m, r) : -1;
 	if (dir < 0) {
 		topic_settings_put(settings);
 		return KERR_KAFKA_STORAGE_ERROR;
@@ -143,7 +150,9 @@ static enum kerr apply_role(struct manager *m, struct slice topic, const struct 
 		set_role(m, &r);
 	}
 	/* STALE_CONTROLLER_EPOCH: a controller says again what is known. */
-	if (r.error && r.error != KERR_STALE_CONTROLLER_EPOCH)
+	if (!r.error || r.error == KERR_STALE_CONTROLLER_EPOCH)
+		manager_move_may_begin(m, topic, p->partition_index);
+	else
 		log_info(STATE_LOGGER, "[Broker id=%d] LeaderAndIsr for %.*s-%d with leader %d, epoch %d: "
 			 "%s.", m->c.broker_id, SLICE_ARGS(topic), p->partition_index, p->leader,
 			 p->leader_epoch, kerr_name(r.error));
@@ -313,7 +322,7 @@ static void queue_removal(struct manager *m, struct discarding *d)
 	must(fiber_start(m->c.control, "delete", remove_later, m) != NULL);
 }
 
-static enum kerr discard(struct manager *m, struct slice topic, int32_t index, struct log *log)
+enum kerr manager_discard(struct manager *m, struct slice topic, int32_t index, struct log *log)
 {
 	struct discarding *d = mem_zalloc(sizeof *d);
 	const struct manager_topic *t = manager_topic_find(m, topic);
@@ -345,8 +354,10 @@ static enum kerr stop_one(struct manager *m, struct slice topic,
 	struct stop_call s = { .replicas = m->c.replicas[home], .topic = topic, .index = p->partition_index,
 			       .leader_epoch = p->leader_epoch, .delete_it = p->delete_partition };
 	call_run(m->c.control, m->c.reactors[home], &call, stop_on_core, &s);
+	if (p->delete_partition && !s.error)
+		manager_cancel_move(m, topic, p->partition_index);
 	if (s.log)
-		s.error = discard(m, topic, p->partition_index, s.log);
+		s.error = manager_discard(m, topic, p->partition_index, s.log);
 	topic_settings_put(s.settings);
 	return s.error;
 }

@@ -1,4 +1,5 @@
-/* manager_dirs.c - what is in the log directories, for clients. Facts: ReplicaManager.describeLogDirs of 3.9. */
+/* manager_dirs.c - what is in the log directories, for clients. Facts: describeLogDirs of ReplicaManager of
+ * 3.9. */
 #include "broker/replica/manager_priv.h"
 
 #include "broker/base/must.h"
@@ -28,10 +29,10 @@ static void look_at(void *arg, struct partition *p)
 	if (log_failed(p->log))
 		return;
 	/* A replica's own lag is how far it is behind the high watermark: never, as it moves with the log. */
-	add(&l->found, &(struct manager_replica){ .dir = dir, .topic = mem_printf("%s", p->topic),
-						  .partition = p->index,
-						  .size = (int64_t)log_size_bytes(p->log),
-						  .end = log_end_offset(p->log), .lag = p->has_role ? 0 : -1 });
+	struct manager_replica r = { .dir = dir, .topic = mem_printf("%s", p->topic), .partition = p->index,
+				     .size = (int64_t)log_size_bytes(p->log),
+				     .end = log_end_offset(p->log), .lag = p->has_role ? 0 : -1 };
+	add(&l->found, &r);
 }
 
 static void look_on_core(struct reactor *there, struct call *c)
@@ -41,15 +42,40 @@ static void look_on_core(struct reactor *there, struct call *c)
 	call_done(there, c);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct manager_replica *x = a, *y = b;
+	int order = strcmp(x->topic, y->topic);
+	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+}
+
 static int by_place(const void *a, const void *b)
 {
 	const struct manager_replica *x = a, *y = b;
 	int order = x->dir - y->dir;
 	if (!order)
-		order = strcmp(x->topic, y->topic);
-	if (!order)
-		order = (x->partition > y->partition) - (x->partition < y->partition);
+		order = by_name(a, b);
 	return order ? order : x->future - y->future;
+}
+
+/* Behind the replicas, which are in the order of their names. */
+static void add_copies(const struct manager *m, struct manager_dirs *d)
+{
+	size_t n = d->n;
+	list_for_each(it, &m->moves) {
+		const struct move *v = list_entry(it, struct move, link);
+		struct manager_replica r = { .dir = v->dir, .topic = mem_printf("%.*s", SLICE_ARGS(v->topic)),
+					     .partition = v->partition, .future = true, .size = v->size,
+					     .end = v->end, .lag = -1 };
+		const struct manager_replica *now = n ? bsearch(&r, d->replicas, n, sizeof r, by_name) : NULL;
+		if (now && now->dir == v->dir) { /* it has just taken the place */
+			free(r.topic);
+			continue;
+		}
+		if (now)
+			r.lag = now->end - v->end;
+		add(d, &r);
+	}
 }
 
 static void measure(void *arg)
@@ -78,6 +104,9 @@ void manager_describe_dirs(struct manager *m, struct manager_dirs *out)
 		free(cores[i].found.replicas);
 	}
 	free(cores);
+	if (out->n > 0)
+		qsort(out->replicas, out->n, sizeof *out->replicas, by_name);
+	add_copies(m, out);
 	if (out->n > 0)
 		qsort(out->replicas, out->n, sizeof *out->replicas, by_place);
 	fiber_offload(m->c.control, measure, out, "log directories");

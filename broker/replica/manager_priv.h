@@ -5,6 +5,7 @@
  *	manager_apply.c    LeaderAndIsr, UpdateMetadata, StopReplica
  *	manager_clean.c    which log is cleaned next
  *	manager_dirs.c     what is in the log directories, for clients
+ *	manager_moves.c    replicas move between them, as manager_alter.c is asked
  *	manager_upkeep.c   checkpoints, retention, flushing, expiry; closing
  */
 #ifndef SAMSA_REPLICA_MANAGER_PRIV_H
@@ -29,6 +30,35 @@ struct manager_topic {
 	char name[];
 };
 
+enum move_state { MOVE_WAITING, MOVE_RUNNING, MOVE_STALLED };
+
+/* A replica on its way to another log directory (manager_moves.c). */
+struct move {
+	unsigned magic;
+#define MOVE_MAGIC 0x3a7a40feu
+	struct list link;        /* manager.moves, in the order in which they were asked for */
+	uint64_t serial;
+	struct slice topic;
+	int32_t partition;
+	int dir;                 /* where to */
+	struct log *copy;        /* without a reactor; RUNNING: the fiber's that moves it */
+	struct topic_settings *settings;
+	enum move_state state;
+	bool ready;              /* the replica has a role */
+	bool cancelled;
+	bool marked, flushed;    /* the copy's directory; the copy, once */
+	bool found;              /* of before the start, and not looked at since */
+	int64_t end, size, recovery_point; /* of the copy, when a helper let go of it last */
+};
+
+/* Where a replica is to be made that is not here yet. */
+struct preference {
+	struct list link;
+	struct slice topic;
+	int32_t partition;
+	int dir;
+};
+
 /* Of one kind of checkpoint: rounds of writing. */
 struct manager_saving {
 	uint64_t begun, ended;
@@ -48,6 +78,14 @@ struct manager {
 	bool refuses;             /* what controllers ask */
 	bool closing;
 	struct manager_saving saving[LOGDIR_CHECKPOINTS];
+	struct list moves, preferences;
+	int n_preferences;
+	uint64_t move_serial;
+	int movers;               /* fibers that move */
+	int64_t moves_due_ns;     /* when the throttle lets them copy on */
+	bool altering;            /* AlterReplicaLogDirs: one at a time */
+	/* Set, and begun anew: that is over; a move has ended; one is called off; the last mover ends. */
+	struct fiber_event altered, move_ended, move_cancelled, movers_ended;
 	struct list removals;     /* files of deleted partitions, by when they are due */
 	unsigned applying;          /* LeaderAndIsr requests */
 	struct fiber_event applied; /* none is left, while closing */
@@ -75,6 +113,34 @@ void manager_stop_cleaner(struct manager *m);
 /* Settings have changed: it looks again at once. */
 void manager_wake_cleaner(struct manager *m);
 void manager_free_cleaner(struct manager *m);
+
+/* All checkpoints are written, as of now. In a fiber. */
+void manager_save_checkpoints(struct manager *m);
+/* A log without a reactor is renamed, and removed file.delete.delay.ms later. In a fiber. */
+enum kerr manager_discard(struct manager *m, struct slice topic, int32_t index, struct log *log);
+
+/* ---- moves; in a fiber ---- */
+/* The one of this replica that is not called off; NULL. */
+struct move *manager_find_move(const struct manager *m, struct slice topic, int32_t partition);
+/* Takes the copy and the hold on its settings. */
+void manager_begin_move(struct manager *m, struct slice topic, int32_t partition, int dir, struct log *copy,
+			struct topic_settings *settings);
+/* Calls it off, and returns when it has ended. */
+void manager_end_move(struct manager *m, struct slice topic, int32_t partition);
+/* A copy found on disk; holds the settings. */
+void manager_found_copy(struct manager *m, const struct logdir_found *f, struct log *copy,
+			struct topic_settings *settings);
+/* The replica has a role: its copy of before a start may follow it. */
+void manager_move_may_begin(struct manager *m, struct slice topic, int32_t partition);
+/* The replica is deleted; the directory has failed. */
+void manager_cancel_move(struct manager *m, struct slice topic, int32_t partition);
+void manager_cancel_moves_to(struct manager *m, int dir);
+/* The manager closes: returns when no fiber has a copy. */
+void manager_stop_moves(struct manager *m);
+/* Their copies are closed. */
+void manager_forget_moves(struct manager *m);
+/* The directory in which the replica is to be made, once; -1: any. */
+int manager_take_preference(struct manager *m, struct slice topic, int32_t partition);
 
 /* The settings in force, read from ZooKeeper when they are not known; borrowed. In a fiber. */
 struct topic_settings *manager_settings(struct manager *m, struct slice topic);

@@ -73,6 +73,17 @@ static void write_work(void *arg)
 	}
 }
 
+/* Copies have nothing but a recovery point of their own. */
+static void add_copies(const struct manager *m, struct writing *w)
+{
+	if (w->kind != LOGDIR_RECOVERY_POINTS)
+		return;
+	list_for_each(it, &m->moves) {
+		const struct move *v = list_entry(it, struct move, link);
+		checkpoint_add_offset(&w->files[v->dir], v->topic, v->partition, v->recovery_point);
+	}
+}
+
 static void write_checkpoint(struct manager *m, enum logdir_checkpoint kind)
 {
 	int n_dirs = m->c.logdirs->n;
@@ -86,6 +97,7 @@ static void write_checkpoint(struct manager *m, enum logdir_checkpoint kind)
 		struct gathering g = { m, m->c.replicas[core], kind, w.files };
 		call_run(m->c.control, m->c.reactors[core], &call, gather_on_core, &g);
 	}
+	add_copies(m, &w);
 	fiber_offload(m->c.control, write_work, &w, "checkpoint");
 	for (int i = 0; i < n_dirs; i++)
 		if (w.errors[i])
@@ -123,6 +135,12 @@ void manager_save_cleaned(struct manager *m)
 {
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
 	save(m, LOGDIR_CLEANED);
+}
+
+void manager_save_checkpoints(struct manager *m)
+{
+	for (int kind = 0; kind < LOGDIR_CHECKPOINTS; kind++)
+		save(m, kind);
 }
 
 /* ---- what each core does with each of its partitions ---- */
@@ -348,6 +366,19 @@ static void close_one(struct close_work *w, struct closed_log *l)
 	free(l);
 }
 
+static void close_copies(struct close_work *w)
+{
+	list_for_each_safe(it, &w->m->moves) {
+		struct move *v = list_entry(it, struct move, link);
+		int64_t recovery_point;
+		if (log_close(v->copy, &recovery_point) == 0)
+			checkpoint_add_offset(&w->files[LOGDIR_RECOVERY_POINTS][v->dir], v->topic,
+					      v->partition, recovery_point);
+		else
+			w->clean[v->dir] = false;
+	}
+}
+
 static void close_all_work(void *arg)
 {
 	struct close_work *w = arg;
@@ -356,6 +387,7 @@ static void close_all_work(void *arg)
 	for (int core = 0; core < w->m->c.n_cores; core++)
 		while ((it = list_pop_front(&w->cores[core].logs)))
 			close_one(w, list_entry(it, struct closed_log, link));
+	close_copies(w);
 	for (int kind = 0; kind < LOGDIR_CHECKPOINTS; kind++)
 		for (int i = 0; i < dirs->n; i++) {
 			int error = dirs->dirs[i].offline ? 0
@@ -384,6 +416,7 @@ void manager_close(struct manager *m)
 		fiber_wait(m->c.control, &m->clocks_stopped);
 	if (m->removing)
 		fiber_wait(m->c.control, &m->removals_ended);
+	manager_stop_moves(m);
 	if (m->applying > 0) /* it makes logs, and what it makes must be closed too */
 		fiber_wait(m->c.control, &m->applied);
 	struct close_work w = { .m = m, .cores = mem_zalloc((size_t)m->c.n_cores * sizeof *w.cores),
@@ -402,6 +435,7 @@ void manager_close(struct manager *m)
 	call_run_all(m->c.control, m->c.reactors, m->c.n_cores, close_on_core, w.cores, sizeof *w.cores);
 	fiber_offload(m->c.control, close_all_work, &w, "closing logs");
 	m->c.logdirs = NULL;
+	manager_forget_moves(m);
 	for (int kind = 0; kind < LOGDIR_CHECKPOINTS; kind++)
 		free(w.files[kind]);
 	free(w.cores);

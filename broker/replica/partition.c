@@ -420,6 +420,20 @@ void partition_unwait(struct partition_wait *w)
 		list_remove(&w->link);
 }
 
+/* ---- to another log directory ---- */
+
+int partition_replace_log(struct partition *p, struct log *copy, const char *dir)
+{
+	CHECK_OBJ_NOTNULL(p, PARTITION_MAGIC);
+	reactor_must_be_here(p->home->home);
+	int error = log_take_over(copy, p->log, dir);
+	if (error)
+		return error;
+	p->log = copy;
+	log_set_high_watermark(copy, p->high_watermark);
+	return 0;
+}
+
 /* ---- deletion by clients ---- */
 
 enum kerr partition_delete_records(struct partition *p, int64_t *offset)

@@ -138,6 +138,12 @@ void partition_unwait(struct partition_wait *w);
 enum kerr partition_follower_has(struct partition *p, int32_t broker_id, int64_t start_offset,
 				 int64_t fetch_offset);
 
+/* ---- to another log directory ---- */
+
+/* `copy` takes the place of the log, as log_take_over() says; the log is then the caller's, to be
+ * detached. */
+int partition_replace_log(struct partition *p, struct log *copy, const char *dir);
+
 /* ---- deletion by clients ---- */
 
 /* DeleteRecords: the log begins at `*offset` from now on; -1 is the high watermark, and becomes its number.

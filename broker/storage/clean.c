@@ -375,3 +375,11 @@ bool log_is_cleaning(const struct log *log)
 {
 	return log->cleaning != NULL;
 }
+
+void log_hold_cleaning(struct log *log, bool held)
+{
+	log_must_be_home(log);
+	log->cleaning_held = held;
+	if (held)
+		log_stop_cleaning(log);
+}

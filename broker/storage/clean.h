@@ -82,5 +82,9 @@ struct log_clean {
 /* False: it cannot begin now. Otherwise `done` follows. */
 bool log_clean(struct log *log, struct log_clean *op);
 bool log_is_cleaning(const struct log *log);
+/* While a copy of the log is made (move.c) nothing is cleaned: what the copy has could be hidden by a
+ * tombstone or a marker that goes before it is copied. A cleaning under way is given up, and ends in a
+ * moment. */
+void log_hold_cleaning(struct log *log, bool held);
 
 #endif

@@ -101,6 +101,13 @@ int log_discard(struct log *log, char *path, size_t path_size)
 	return error;
 }
 
+void log_abandon(struct log *log)
+{
+	CHECK_OBJ_NOTNULL(log, LOG_MAGIC);
+	must(log->state == LOG_LOOSE);
+	log_free(&log);
+}
+
 static int remove_entry(void *arg, const char *name, bool is_dir)
 {
 	return is_dir ? -EISDIR : file_remove(path_in(arg, name).s);

@@ -159,7 +159,8 @@ static uint64_t bytes_between(const struct log *log, uint32_t i, int64_t to)
 bool log_measure_dirt(struct log *log, struct log_dirt *out)
 {
 	log_must_be_home(log);
-	if (log_refuses(log) || !log->config->compact || log->cleaning || log->uncleanable)
+	if (log_refuses(log) || !log->config->compact || log->cleaning || log->cleaning_held ||
+	    log->uncleanable)
 		return false;
 	int64_t now_ms = reactor_wall_ms(log->home), dirty = first_dirty(log);
 	int64_t stable = min_of(log->first_unstable, log->high_watermark);

@@ -103,6 +103,8 @@ int log_close(struct log *log, int64_t *recovery_point);
 /* Blocks. Closes without flushing and renames the directory to <topic>-<partition>.<uuid>-delete, so that
  * a crash finds it as such; writes the new path. The log is freed. */
 int log_discard(struct log *log, char *path, size_t path_size);
+/* Its disk has failed: it is freed, and its files are left as they are. */
+void log_abandon(struct log *log);
 /* Blocks. Removes the files of a partition directory and the directory. */
 int log_remove_dir(const char *path);
 
@@ -277,25 +279,27 @@ void log_truncate_fully(struct log *log, int64_t offset, struct log_wait *w);
  * A log without a reactor may be written by whoever has it; these block. */
 
 #define LOG_MOVED_FILE "samsa-moved" /* in the directory of a log that is, or was, copied from another one */
-enum { LOG_TAKE_OVER_BYTES = 64 * 1024 }; /* copied on the core, at most */
+enum { LOG_TAKE_OVER_BYTES = 256 * 1024 }; /* copied on the core, at most */
 
 int log_mark_moved(const char *dir);
 int log_unmark_moved(const char *dir);
 bool log_is_marked_moved(const char *dir);
 
-/* Whole batches as log_append_as_follower() takes them, written at once. An incomplete one at the end is left
- * out. */
+/* Whole batches as log_append_as_follower() takes them, written at once. An incomplete one at the end is
+ * left out. */
 enum kerr log_extend(struct log *log, uint8_t *bytes, uint32_t n);
 /* As log_truncate() and log_truncate_fully(). */
 int log_cut(struct log *log, int64_t offset, bool fully);
+/* The end is at `offset`: up to there the other one has no batch. */
+int log_skip_to(struct log *log, int64_t offset);
 /* The start is where another one's is, or at the end if that is lower. */
 void log_follow_start(struct log *log, int64_t start);
 /* Everything is on disk afterwards. */
 int log_flush_now(struct log *log);
 
-/* `log`, a copy without a reactor, takes the place of `old`, on whose home core this runs: it is given what it
- * lacks, renamed to `dir`, attached, and has what waited for writes and flushes of `old`. Reads under way end
- * with `old`, which must get nothing more and be detached. -EAGAIN: not now (it lacks more than
+/* `log`, a copy without a reactor, takes the place of `old`, on whose home core this runs: it is given what
+ * it lacks, renamed to `dir`, attached, and has what waited for writes and flushes of `old`. Reads under way
+ * end with `old`, which must get nothing more and be detached. -EAGAIN: not now (it lacks more than
  * LOG_TAKE_OVER_BYTES, or `old` is not in order); other errors are of the copy's disk. */
 int log_take_over(struct log *log, struct log *old, const char *dir);
 

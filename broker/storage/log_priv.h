@@ -139,6 +139,7 @@ struct log {
 	struct cleaning *cleaning;      /* the one under way */
 	int64_t cleaned;                /* clean up to here; -1: never */
 	bool uncleanable;
+	bool cleaning_held;             /* a copy of it is being made */
 	bool learns_times;              /* of segments, on a helper */
 };
 

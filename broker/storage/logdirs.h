@@ -56,8 +56,8 @@ struct logdir_found {
 	int32_t partition;
 	bool deleted;              /* "-delete": only to be removed */
 	bool future;               /* "-future": a copy that was to become the replica */
-	/* Another directory of this name: one of the two was being replaced by the other (see move.c). Both hold
-	 * the same records; the one that reaches further is kept. */
+	/* Another directory of this name: one of the two was being replaced by the other (see move.c). Both
+	 * hold the same records; the one that reaches further is kept. */
 	struct logdir_found *twin;
 	int64_t recovery_point, start_offset, high_watermark; /* of the checkpoints; 0 without */
 	int64_t cleaned;           /* the cleaner's; -1 without */

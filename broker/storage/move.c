@@ -1,21 +1,23 @@
-/* move.c - a log that comes to be in another directory and takes the place of the one it was copied from (see
- * log.h).
+/* move.c - a log that comes to be in another directory and takes the place of the one it was copied from
+ * (see log.h).
  *
- * While it is copied it has no reactor: whoever has it extends it, cuts it, flushes it, and may wait. At last,
- * on the home core of the old one, it gets what is missing, its own name, and all that waits there. The rename
- * is the moment of truth:
+ * While it is copied it has no reactor: whoever has it extends it, cuts it, flushes it, and may wait. At
+ * last, on the home core of the old one, it gets what is missing, its own name, and all that waits there.
+ * The rename is the moment of truth:
  *
  *	<topic>-<p>.<uuid>-future	the old log is the partition's
  *	<topic>-<p>			this one is
  *
- * A file LOG_MOVED_FILE in it says from its first byte on that it is a copy, so that between the rename and the
- * end of the old directory two of one name are no riddle for a broker that starts (3.9 refuses to start then).
+ * A file LOG_MOVED_FILE in it says from its first byte on that it is a copy, so that between the rename and
+ * the end of the old directory two of one name are no riddle for a broker that starts (3.9 refuses to start
+ * then).
  */
 #include "broker/storage/log_priv.h"
 
 #include "broker/base/must.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 int log_mark_moved(const char *dir)
@@ -57,6 +59,22 @@ enum kerr log_extend(struct log *log, uint8_t *bytes, uint32_t n)
 	return log->error ? KERR_KAFKA_STORAGE_ERROR : KERR_NONE;
 }
 
+int log_skip_to(struct log *log, int64_t offset)
+{
+	CHECK_OBJ_NOTNULL(log, LOG_MAGIC);
+	must(log->state == LOG_LOOSE && offset > log->end);
+	if (log->start == log->end)
+		return log_cut(log, offset, true);
+	int error = log->error ? log->error : log_roll_to(log, offset);
+	if (error) {
+		log_fail(log, error, "rolling");
+		return error;
+	}
+	log->end = log->next = offset;
+	segment_close(log->segments[log->n_segments - 2]);
+	return 0;
+}
+
 void log_follow_start(struct log *log, int64_t start)
 {
 	CHECK_OBJ_NOTNULL(log, LOG_MAGIC);
@@ -69,7 +87,6 @@ void log_follow_start(struct log *log, int64_t start)
 /* What the future log lacks, from the page cache, where the old one has just written it. */
 static int catch_up(struct log *log, struct log *old)
 {
-	uint8_t buffer[LOG_TAKE_OVER_BYTES];
 	struct segment *s = log_active(old);
 	struct segment_found at;
 	if (log->end == old->end)
@@ -79,11 +96,14 @@ static int catch_up(struct log *log, struct log *old)
 	struct segment_view view = segment_view(s, old->dir);
 	int rc = segment_find(&view, log->end, false, &at);
 	int64_t n = s->size - at.position;
-	if (rc != 1 || n > (int64_t)sizeof buffer)
-		return rc < 0 ? rc : -EAGAIN;
-	ssize_t got = sys_pread_cached(s->files->log_fd, buffer, (size_t)n, at.position);
-	if (got != n || log_extend(log, buffer, (uint32_t)n) != KERR_NONE)
+	if (rc != 1 || n > LOG_TAKE_OVER_BYTES)
 		return -EAGAIN;
+	uint8_t *bytes = mem_alloc((size_t)n);
+	if (sys_pread_cached(s->files->log_fd, bytes, (size_t)n, at.position) == n)
+		log_extend(log, bytes, (uint32_t)n);
+	free(bytes);
+	if (log->error)
+		return log->error;
 	return log->end == old->end ? 0 : -EAGAIN;
 }
 
@@ -113,6 +133,8 @@ static void inherit(struct log *log, struct log *old)
 	log->topic_id = old->topic_id;
 	log->topic_id_dirty = true;
 	log->producer_expiration_ms = old->producer_expiration_ms;
+	log->cleaned = old->cleaned;
+	log->uncleanable = old->uncleanable;
 	log->high_watermark = old->high_watermark;
 	log_move_start(log, old->start);
 	log_note_unstable(log);

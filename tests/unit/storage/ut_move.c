@@ -1,5 +1,5 @@
-/* ut_move.c - a copy of a log takes its place: nothing is missing, who waited for the old one is answered by the
- * new one, a crash at any point leaves one that is whole. */
+/* ut_move.c - a copy of a log takes its place: nothing is missing, who waited for the old one is answered by
+ * the new one, a crash leaves a copy that goes on. */
 #include "tests/unit/storage/storage_test.h"
 
 #include "broker/base/must.h"
@@ -20,7 +20,8 @@ struct moving {
 static void append(struct moving *v, int64_t n)
 {
 	struct st_batch spec = { .records = RECORDS, .timestamp = ST_NOW_MS + n, .value_bytes = 30,
-				 .producer_id = 7, .sequence = (int32_t)n * RECORDS, .leader_epoch = v->epoch };
+				 .producer_id = 7, .sequence = (int32_t)n * RECORDS,
+				 .leader_epoch = v->epoch };
 	CU_ASSERT_EQUAL(st_append(&v->s, &spec, NULL), KERR_NONE);
 }
 
@@ -157,7 +158,7 @@ static void not_now(void)
 	struct moving v;
 	begin(&v);
 	v.s.config.segment_bytes = 1 << 20;
-	CU_ASSERT_EQUAL(log_take_over(v.copy, v.s.log, "elsewhere"), -EAGAIN); /* other segments are missing */
+	CU_ASSERT_EQUAL(log_take_over(v.copy, v.s.log, "elsewhere"), -EAGAIN); /* segments are missing */
 	copy(&v, INT64_MAX);
 	for (int64_t n = 0; log_size_bytes(v.s.log) < log_size_bytes(v.copy) + LOG_TAKE_OVER_BYTES + 1; n++)
 		append(&v, BATCHES + n);
