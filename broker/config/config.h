@@ -159,6 +159,9 @@ struct config_state {
 extern const struct config_desc config_descs[CONFIG_KEYS];
 /* NULL for an unknown name. A listener.name.<l>. prefix is not looked through. */
 const struct config_desc *config_find(const char *name);
+/* What stands behind "listener.name.<listener>."; NULL when `name` does not begin so
+ * (DynamicBrokerConfig.ListenerConfigRegex). */
+const char *config_behind_prefix(const char *name);
 /* "listener.name.internal.ssl.keystore.location" -> the row of ssl.keystore.location (the SASL mechanism that
  * may stand between is looked through too); NULL when `name` is not of that form or the rest is unknown. */
 const struct config_desc *config_find_prefixed(const char *name);

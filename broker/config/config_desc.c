@@ -62,8 +62,7 @@ int config_synonyms(enum config_key key, enum config_key out[CONFIG_SYNONYMS_MAX
 	return key == CK_log_flush_interval_ms ? 2 : 1;
 }
 
-/* What stands behind "listener.name.<listener>."; NULL when `name` does not begin so. */
-static const char *behind_prefix(const char *name)
+const char *config_behind_prefix(const char *name)
 {
 	static const char prefix[] = "listener.name.";
 	if (strncmp(name, prefix, sizeof prefix - 1) != 0)
@@ -91,7 +90,7 @@ static bool is_mechanism_key(const char *name)
 
 const struct config_desc *config_find_prefixed(const char *name)
 {
-	const char *rest = behind_prefix(name);
+	const char *rest = config_behind_prefix(name);
 	if (!rest)
 		return NULL;
 	const struct config_desc *d = config_find(rest);

@@ -43,9 +43,10 @@ unsigned dynamic_appliers(enum config_key key)
 	return bits;
 }
 
-static bool text_differs(const char *a, const char *b)
+bool dynamic_key_differs(const struct config *a, const struct config *b, enum config_key key)
 {
-	return a && b ? strcmp(a, b) != 0 : a != b;
+	const char *one = a->given[key].text, *other = b->given[key].text;
+	return one && other ? strcmp(one, other) != 0 : one != other;
 }
 
 /* Adds who is concerned by the keys in which two views differ; whether there are any. */
@@ -53,7 +54,7 @@ static bool compare(const struct config *a, const struct config *b, unsigned *ap
 {
 	bool differs = false;
 	for (int key = 0; key < CONFIG_KEYS; key++)
-		if (text_differs(a->given[key].text, b->given[key].text)) {
+		if (dynamic_key_differs(a, b, (enum config_key)key)) {
 			differs = true;
 			*appliers |= dynamic_appliers((enum config_key)key);
 		}
@@ -71,15 +72,6 @@ static bool compare_all(const struct config *a, const struct config *b, unsigned
 			differs = true;
 	}
 	return differs;
-}
-
-unsigned dynamic_difference(const struct config *a, const struct config *b)
-{
-	unsigned appliers = 0;
-	CHECK_OBJ_NOTNULL(a, CONFIG_MAGIC);
-	CHECK_OBJ_NOTNULL(b, CONFIG_MAGIC);
-	compare_all(a, b, &appliers);
-	return appliers;
 }
 
 /* ---- layers ---- */
@@ -193,7 +185,7 @@ static int enforce(struct dynamic *d, struct config *fresh, char why[DYNAMIC_WHY
 	const struct config *old = d->state.now;
 	d->state.now = fresh;
 	config_log_values(fresh);
-	dynamic_log_without_meaning(old, fresh);
+	dynamic_log_changes(old, fresh);
 	config_put(old);
 	if (d->rooms)
 		d->rooms->follow(d->rooms->arg, fresh, appliers);

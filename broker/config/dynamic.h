@@ -69,10 +69,7 @@ bool dynamic_is_usable(enum dynamic_entity entity, const struct config_setting *
 /* Whether a setting is kept encrypted: a password that may be set at run time, listener prefix or not
  * (DynamicBrokerConfig.isPasswordConfig). */
 bool dynamic_is_password(const char *name);
-/* Who is concerned by the keys, of the broker or of a listener that both have, in which two snapshots
- * differ. */
-unsigned dynamic_difference(const struct config *a, const struct config *b);
-/* Of one key. */
+/* Who must be told of a key. */
 unsigned dynamic_appliers(enum config_key key);
 
 #endif

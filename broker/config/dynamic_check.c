@@ -14,17 +14,6 @@ enum { CHECK_ARENA_BYTES = 16 << 20, NAMES_BYTES = DYNAMIC_WHY_BYTES / 2 };
 
 /* ---- names ---- */
 
-/* What stands behind "listener.name.<listener>."; NULL when it does not begin so
- * (DynamicBrokerConfig.ListenerConfigRegex). */
-static const char *behind_prefix(const char *name)
-{
-	static const char prefix[] = "listener.name.";
-	if (strncmp(name, prefix, sizeof prefix - 1) != 0)
-		return NULL;
-	const char *dot = strchr(name + sizeof prefix - 1, '.');
-	return dot ? dot + 1 : NULL;
-}
-
 static bool is_row(const struct config_desc *d, enum config_key key)
 {
 	return d == &config_descs[key];
@@ -73,7 +62,7 @@ static bool lacks_prefix(enum dynamic_entity entity, const char *name)
 static bool is_of_one_broker(enum dynamic_entity entity, const char *name)
 {
 	const struct config_desc *d = config_find(name);
-	const char *rest = behind_prefix(name);
+	const char *rest = config_behind_prefix(name);
 	if (entity != DYNAMIC_CLUSTER)
 		return false;
 	return rest ? !may_prefix_for_all(config_find(rest)) : d && d->scope == SCOPE_PER_BROKER;
@@ -117,7 +106,7 @@ enum { RULE_ONE_BROKER = countof(place_rules) - 1 }; /* asked after the types */
  * (DynamicBrokerConfig.validateConfigTypes). */
 static int check_type(const struct config_setting *s, char why[DYNAMIC_WHY_BYTES])
 {
-	const char *rest = behind_prefix(s->name);
+	const char *rest = config_behind_prefix(s->name);
 	const struct config_desc *d = config_find(rest ? rest : s->name);
 	struct config_value v;
 	struct arena a;
@@ -305,15 +294,46 @@ int dynamic_may_follow(const struct config *now, const struct config *fresh, uns
 	return appliers & APPLY_TOPICS ? check_topics(fresh, why) : 0;
 }
 
-void dynamic_log_without_meaning(const struct config *old, const struct config *fresh)
+/* ---- what has changed, for the log ---- */
+
+static const char *shown(const struct config *c, enum config_key key)
 {
-	for (int i = 0; i < CONFIG_KEYS; i++) {
-		const struct config_desc *d = &config_descs[i];
-		const char *text = fresh->given[i].text, *before = old->given[i].text;
-		bool same = text && before ? strcmp(text, before) == 0 : text == before;
-		if (!same && d->status == STATUS_KNOWN && is_dynamic(d))
-			log_warn(LOGGER, "%s=%s is accepted without effect: %s", d->name,
-				d->type == CONFIG_PASSWORD ? "[hidden]" : log_safe(slice_str(text)).s,
-				d->meaning);
+	const char *text = c->given[key].text;
+	return text && config_descs[key].type == CONFIG_PASSWORD ? "[hidden]" : text ? text : "null";
+}
+
+/* `where` is empty, or names a listener. */
+static void say_change(const struct config *old, const struct config *fresh, enum config_key key,
+	const char *where)
+{
+	const struct config_desc *d = &config_descs[key];
+	if (d->status == STATUS_KNOWN)
+		log_warn(LOGGER, "%s=%s%s is accepted without effect: %s", d->name,
+			log_safe(slice_str(shown(fresh, key))).s, where, d->meaning);
+	else
+		log_info(LOGGER, "%s = %s%s from now on, was %s", d->name,
+			log_safe(slice_str(shown(fresh, key))).s, where,
+			log_safe(slice_str(shown(old, key))).s);
+}
+
+static void say_listener(const struct config *old, const struct config *fresh, const struct listener *l)
+{
+	const struct listener *same = listeners_find(&fresh->listening, l->name);
+	char where[LISTENER_NAME_BYTES + 32];
+	snprintf(where, sizeof where, " of listener %s", l->name);
+	for (int i = 0; i < CONFIG_KEYS && same; i++) {
+		enum config_key key = (enum config_key)i;
+		bool by_itself = !dynamic_key_differs(old, fresh, key);
+		if (by_itself && dynamic_key_differs(l->config, same->config, key))
+			say_change(l->config, same->config, key, where);
 	}
+}
+
+void dynamic_log_changes(const struct config *old, const struct config *fresh)
+{
+	for (int key = 0; key < CONFIG_KEYS; key++)
+		if (dynamic_key_differs(old, fresh, (enum config_key)key))
+			say_change(old, fresh, (enum config_key)key, "");
+	for (uint32_t i = 0; i < old->listening.n; i++)
+		say_listener(old, fresh, &old->listening.v[i]);
 }

@@ -10,7 +10,9 @@ int dynamic_check_settings(enum dynamic_entity entity, const struct config_layer
 /* Whether a broker that runs with `now` may go on with `fresh`: 0, or -1 with Kafka's sentence. */
 int dynamic_may_follow(const struct config *now, const struct config *fresh, unsigned appliers,
 	char why[DYNAMIC_WHY_BYTES]);
-/* Tells of each key that has changed and means nothing here. */
-void dynamic_log_without_meaning(const struct config *old, const struct config *fresh);
+/* Whether the texts of a key are not the same. */
+bool dynamic_key_differs(const struct config *a, const struct config *b, enum config_key key);
+/* Tells of each key that has changed, and of one that means nothing here why. */
+void dynamic_log_changes(const struct config *old, const struct config *fresh);
 
 #endif

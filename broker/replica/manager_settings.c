@@ -128,6 +128,9 @@ void manager_set_config(struct manager *m, const struct config *now)
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
 	const struct config *old = m->config;
 	m->config = config_get(now);
+	if (now->producer_id_expiration_ms != old->producer_id_expiration_ms)
+		log_info(MANAGER_LOGGER, "Reconfigure producer.id.expiration.ms from %d to %d",
+			 old->producer_id_expiration_ms, now->producer_id_expiration_ms);
 	config_put(old);
 	/* Names first: topics come and go while settings are read. */
 	size_t n = 0;
