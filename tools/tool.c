@@ -204,6 +204,10 @@ static int asked_and_run(struct tool *t)
 {
 	if (t->command->parses_itself)
 		return t->command->run(t);
+	if (t->args.help && !t->args.refused && t->command->verbs) { /* these have another parser in Kafka */
+		tool_usage(t, "%s", t->command->about);
+		return 0;
+	}
 	if (t->args.n_words == 0 || (t->args.help && !t->args.refused))
 		return tool_usage(t, "%s", t->command->about);
 	if (t->args.refused && t->command->terse) {
