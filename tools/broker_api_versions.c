@@ -41,23 +41,6 @@ static const struct {
 	{ 87, 0, "ReadShareGroupStateSummary" },
 };
 
-/* Brokers ask these of each other, so that a broker that lacks one is not worth a line. */
-static bool is_between_brokers(int16_t key)
-{
-	switch (key) {
-	case KAPI_LEADER_AND_ISR:
-	case KAPI_STOP_REPLICA:
-	case KAPI_UPDATE_METADATA:
-	case KAPI_CONTROLLED_SHUTDOWN:
-	case KAPI_ALTER_PARTITION:
-	case KAPI_ENVELOPE:
-	case KAPI_ALLOCATE_PRODUCER_IDS:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* One line of the table: an API that the broker serves, or one that it lacks. */
 struct line {
 	int16_t key;
@@ -104,8 +87,7 @@ static unsigned collect(struct tool *t, const struct api_versions_response *serv
 		add(lines, &n, served->api_keys[i].api_key, served->api_keys[i].min_version,
 			served->api_keys[i].max_version);
 	for (size_t i = 0; i < kapis_count; i++)
-		if (!is_between_brokers(kapis[i].key))
-			add(lines, &n, kapis[i].key, -1, -1);
+		add(lines, &n, kapis[i].key, -1, -1);
 	for (size_t i = 0; i < countof(others); i++)
 		add(lines, &n, others[i].key, -1, -1);
 	qsort(lines, n, sizeof *lines, by_key);

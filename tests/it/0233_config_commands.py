@@ -22,7 +22,7 @@ def test(env):
             scram(twins)
         usage(twins)
         our_json(twins, at)
-        twins.check(70)
+        twins.check(55)
 
 
 def topics(env, twins):

@@ -12,8 +12,9 @@ class Twins:
     """Runs command lines in both and notes where status or standard output differ. In a line @ stands for a name
     that is peer or ours, of one length, so that each has its own topics and groups; BOOTSTRAP is the broker's address."""
 
-    def __init__(self, env, broker):
-        self.broker, self.differences, self.count = broker, [], 0
+    def __init__(self, env, broker, drop=None):
+        """drop: a compiled pattern of what only Kafka's commands print."""
+        self.broker, self.differences, self.count, self.drop = broker, [], 0, drop
         self.program = os.path.join(os.path.dirname(env.binary), "samsa")
 
     def ours(self, name, *words, status=0, stdin=None, timeout=60):
@@ -39,7 +40,7 @@ class Twins:
     def same_line(self, name, line, shuffled=False, complaint=True, mask=None, blanks=False):
         words = line.replace("BOOTSTRAP", "--bootstrap-server " + self.broker.bootstrap).split()
         theirs = java.outcome(name, *[w.replace("@", "peer") for w in words])
-        their_status, their_out = theirs[0], theirs[2]
+        their_status, their_out = theirs[0], self.drop.sub("", theirs[2]) if self.drop else theirs[2]
         status, out, err = self.run_ours(name, [w.replace("@", "ours") for w in words])
         print(f"$ {name} {line}\n--- Kafka {their_status}\n{theirs[1]}--- ours {status}\n{out}{err}", end="")
         their_name, our_name = ("peer", "ours") if "@" in line else ("@", "@")
