@@ -211,6 +211,44 @@ static void replacing(void)
 	ut_cert_free(&renamed);
 }
 
+/* Where brokers meet, those with the old settings and those with the new must trust each other
+ * (SslFactory.SslEngineValidator): an authority is replaced by way of a trust store that has both. */
+static void another_authority(void)
+{
+	struct ut_cert ca2, fresh;
+	ut_cert_make(&ca2, "another authority", NULL, NULL);
+	ut_cert_make(&fresh, "server", &ca2, NULL);
+	char both[2 * UT_PEM_BYTES];
+	snprintf(both, sizeof both, "%s%s", ca.cert_pem, ca2.cert_pem);
+	struct tls_config c = { .keystore_key = server.key_pem, .keystore_chain = server.cert_pem,
+				.truststore_certs = ca.cert_pem, .of_brokers = true };
+	struct tlsctx *old = tlsctx_server(&c, error);
+	c.truststore_certs = both;
+	struct tlsctx *between = tlsctx_server(&c, error);
+	c.keystore_key = fresh.key_pem;
+	c.keystore_chain = fresh.cert_pem;
+	struct tlsctx *new = tlsctx_server(&c, error);
+	CU_ASSERT_FALSE(tlsctx_may_replace(old, new, &c, error));
+	CU_ASSERT(strstr(error, "would not trust each other") != NULL);
+	CU_ASSERT(tlsctx_may_replace(old, between, &c, error));
+	CU_ASSERT(tlsctx_may_replace(between, new, &c, error));
+	c.of_brokers = false;
+	CU_ASSERT(tlsctx_may_replace(old, new, &c, error));
+	tlsctx_put(old);
+	tlsctx_put(between);
+	tlsctx_put(new);
+	c.truststore_certs = NULL;
+	struct tlsctx *bare = tlsctx_server(&c, error);
+	c.truststore_certs = both;
+	new = tlsctx_server(&c, error);
+	CU_ASSERT_FALSE(tlsctx_may_replace(bare, new, &c, error));
+	CU_ASSERT(strstr(error, "Cannot add SSL truststore to an existing listener") != NULL);
+	tlsctx_put(bare);
+	tlsctx_put(new);
+	ut_cert_free(&ca2);
+	ut_cert_free(&fresh);
+}
+
 static void turn_until_looked(struct reactor *r, const struct tls_watch *w)
 {
 	int64_t patience = sys_mono_ns() + UT_PATIENCE_S * INT64_C(1000000000);
@@ -261,6 +299,7 @@ static void watch(void)
 }
 
 static const struct ut_case cases[] = {
+	UT(another_authority),
 	UT(pem_text),
 	UT(pem_files),
 	UT(encrypted_key),
