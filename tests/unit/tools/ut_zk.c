@@ -20,7 +20,8 @@ static const struct {
 	{ "/brokers/ids", NULL, false },
 	{ "/brokers/ids/1",
 	"{\"version\":5,\"host\":\"h\",\"port\":9092,\"jmx_port\":-1,\"timestamp\":\"1795252100000\","
-		"\"endpoints\":[\"PLAINTEXT://h:9092\"],\"listener_security_protocol_map\":{\"PLAINTEXT\":\"PLAINTEXT\"},"
+		"\"endpoints\":[\"PLAINTEXT://h:9092\"],"
+		"\"listener_security_protocol_map\":{\"PLAINTEXT\":\"PLAINTEXT\"},"
 		"\"features\":{}}", true },
 	{ "/brokers/topics", NULL, false },
 	{ "/brokers/topics/t",
@@ -154,7 +155,8 @@ static void each_contradiction_is_found(void)
 			"s\n" },
 		{ "/brokers/ids/2",
 		"{\"version\":5,\"host\":\"h\",\"port\":9092,\"jmx_port\":-1,\"timestamp\":\"1\","
-			"\"endpoints\":[\"PLAINTEXT://h:9092\"],\"listener_security_protocol_map\":{\"PLAINTEXT\":"
+			"\"endpoints\":[\"PLAINTEXT://h:9092\"],"
+			"\"listener_security_protocol_map\":{\"PLAINTEXT\":"
 			"\"PLAINTEXT\"},\"features\":{}}", true, "/brokers/ids/2: broker 2 is at h:9092, "
 			"where broker 1 says" },
 		{ "/cluster/id", NULL, false, "/cluster/id: is missing" },
