@@ -78,6 +78,8 @@ bool broker_leads_itself(struct broker *b);
 void broker_forget_session(struct broker *b);
 /* Until no helper writes the session's file. */
 void broker_settle_session(struct broker *b);
+
+/* ---- broker_configs.c ---- */
 /* Follows /config/changes: topics' settings take effect when somebody writes them. */
 void broker_watch_configs(struct broker *b);
 void broker_unwatch_configs(struct broker *b);

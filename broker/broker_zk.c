@@ -1,5 +1,5 @@
-/* broker_zk.c - what a broker itself has to do with ZooKeeper: its session, the roots, who it is, its
- * registration, and the changes of configs. Facts: contract zk_schema sections 2, 3 and 4.1. */
+/* broker_zk.c - what a broker itself has to do with ZooKeeper: its session, the roots, who it is, and
+ * its registration. Facts: contract zk_schema sections 2, 3 and 4.1. */
 #include "broker/broker_priv.h"
 
 #include "broker/base/log.h"
@@ -18,7 +18,6 @@
 enum {
 	ZK_ARENA_BYTES = 16 << 20,
 	REGISTER_AGAIN_MS = 500,    /* how often a registration that stands in the way is looked at */
-	CHANGE_LIFE_MS = 15 * 60 * 1000, /* of a config change notification */
 };
 
 /* ---- the session, for a start right after kill -9 ---- */
@@ -435,161 +434,4 @@ bool broker_leads_itself(struct broker *b)
 		waited_ms += REGISTER_AGAIN_MS;
 	}
 	return true;
-}
-
-/* ---- changes of configs ---- */
-
-struct config_watch {
-	struct broker *b;
-	struct zkc_watch zkc;
-	struct zkc_listener session;
-	int64_t done;       /* the highest notification that was acted upon */
-	bool caught_up, running, again, stopping;
-};
-
-static bool is_this_broker(const struct broker *b, const char *entity)
-{
-	char own[32];
-	snprintf(own, sizeof own, "brokers/%d", b->id);
-	return strcmp(entity, own) == 0;
-}
-
-/* Which brokers' settings have changed: by enum dynamic_entity. */
-struct touched {
-	bool entity[2];
-};
-
-static void topic_changed(struct broker *b, const char *topic)
-{
-	manager_topic_settings_changed(b->manager, topic);
-	controller_topic_settings_changed(b->controller, topic);
-}
-
-/* What one notification names: a topic's settings are read anew, a broker's once for all notifications there
- * are, as each topic follows. Others have no effect here. */
-static void act_on(struct config_watch *w, const char *child, struct arena *arena, struct touched *touched)
-{
-	struct zk_req req;
-	struct znode_why why;
-	const char *entity, *path = znode_child_path(arena, ZNODE_CONFIG_CHANGES, child);
-	if (!path)
-		return;
-	zk_req_get(&req, path, false);
-	if (zkc_call(w->b->zkc, &req) == ZK_OK) {
-		if (znode_config_change_decode(arena, req.data, &entity, &why) != 0)
-			log_error("kafka.server.ZkConfigManager", "%s cannot be read: %s.", path, why.s);
-		else if (strncmp(entity, "topics/", 7) == 0)
-			topic_changed(w->b, entity + 7);
-		else if (strcmp(entity, "brokers/<default>") == 0)
-			touched->entity[DYNAMIC_CLUSTER] = true;
-		else if (is_this_broker(w->b, entity))
-			touched->entity[DYNAMIC_BROKER] = true;
-		int64_t age_ms = sys_wall_ms() - req.stat.ctime_ms;
-		if (age_ms > CHANGE_LIFE_MS) {
-			struct zk_req gone;
-			zk_req_write(&gone, zk_op_delete(path, ZK_ANY_VERSION));
-			zkc_call(w->b->zkc, &gone);
-			zk_req_fini(&gone);
-		}
-	}
-	zk_req_fini(&req);
-}
-
-static void act_on_all(struct config_watch *w)
-{
-	struct zk_req req;
-	struct arena arena;
-	int64_t highest = w->done;
-	struct touched touched = { { false } };
-	arena_init(&arena, ZK_ARENA_BYTES);
-	zk_req_children(&req, znode_path(ZNODE_CONFIG_CHANGES), true);
-	enum zk_err err = zkc_call(w->b->zkc, &req);
-	for (unsigned i = 0; err == ZK_OK && i < req.n_children; i++) {
-		int64_t number = znode_sequence(ZNODE_CONFIG_CHANGE, req.children[i]);
-		if (number <= w->done)
-			continue;
-		act_on(w, req.children[i], &arena, &touched);
-		highest = max_of(highest, number);
-		arena_reset(&arena);
-	}
-	if (!w->caught_up) /* what was written while nobody watched */
-		broker_read_settings(w->b);
-	else
-		for (int i = 0; i < (int)countof(touched.entity); i++)
-			if (touched.entity[i])
-				broker_settings_changed(w->b, (enum dynamic_entity)i);
-	w->done = highest;
-	w->caught_up = true;
-	zk_req_fini(&req);
-	arena_free(&arena);
-}
-
-static void watch_fiber(void *arg)
-{
-	struct config_watch *w = arg;
-	struct broker *b = w->b;
-	do {
-		w->again = false;
-		act_on_all(w);
-	} while (w->again && !w->stopping);
-	w->running = false;
-	if (!w->stopping)
-		return;
-	free(w);
-	b->settling_configs = false;
-	fiber_event_set(&b->configs_settled);
-}
-
-static void look_again(struct config_watch *w)
-{
-	w->again = true;
-	if (w->running)
-		return;
-	w->running = true;
-	must(fiber_start(w->b->control, "configs", watch_fiber, w) != NULL);
-}
-
-static void changed(struct zkc_watch *zw, enum zk_change change)
-{
-	must(change == ZK_CHILDREN_CHANGED);
-	look_again(container_of(zw, struct config_watch, zkc));
-}
-
-static void on_session(struct zkc_listener *l)
-{
-	look_again(container_of(l, struct config_watch, session));
-}
-
-void broker_watch_configs(struct broker *b)
-{
-	struct config_watch *w = mem_zalloc(sizeof *w);
-	w->b = b;
-	w->done = -1;
-	w->zkc = (struct zkc_watch){ .path = znode_path(ZNODE_CONFIG_CHANGES), .children = true,
-				     .changed = changed };
-	w->session.on_session = on_session;
-	zkc_watch(b->zkc, &w->zkc);
-	zkc_listen(b->zkc, &w->session);
-	b->configs = w;
-	look_again(w);
-}
-
-void broker_unwatch_configs(struct broker *b)
-{
-	struct config_watch *w = b->configs;
-	if (!w)
-		return;
-	b->configs = NULL;
-	zkc_unwatch(b->zkc, &w->zkc);
-	zkc_unlisten(b->zkc, &w->session);
-	w->stopping = true;
-	b->settling_configs = w->running;
-	if (!w->running)
-		free(w);
-}
-
-void broker_settle_configs(struct broker *b)
-{
-	if (b->settling_configs)
-		fiber_wait(b->control, &b->configs_settled);
 }

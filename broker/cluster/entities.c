@@ -14,34 +14,62 @@ static bool take_settings(struct arena *a, const struct znode_config *z, struct 
 	return v != NULL;
 }
 
+static void take_answer(struct arena *a, const struct zk_req *req, struct entity_reading *out)
+{
+	struct znode_config z = { 0 };
+	struct znode_why problem;
+	out->entity = (struct entity){ .exists = req->err == ZK_OK, .version = req->stat.version };
+	out->err = req->err == ZK_NONODE ? ZK_OK : req->err;
+	out->why = NULL;
+	if (out->err != ZK_OK) {
+		out->why = arena_printf(a, "%s cannot be read: %s", req->path, zk_err_text(out->err));
+	} else if (out->entity.exists && (znode_config_decode(a, req->data, &z, &problem) != 0 ||
+						 !take_settings(a, &z, &out->entity))) {
+		out->why = arena_printf(a, "%s cannot be read: %s", req->path,
+					arena_overflowed(a) ? "it is too large" : problem.s);
+		out->err = ZK_MARSHALLING;
+	}
+	if (out->err != ZK_OK && !out->why)
+		out->why = "an entity of /config is too large";
+}
+
+/* A read that ended with its session is made again over the next one. */
+static void call_all(struct zkc *zkc, struct zk_req *reqs, size_t n)
+{
+	zkc_call_all(zkc, reqs, n);
+	for (size_t i = 0; i < n; i++)
+		while (reqs[i].err == ZK_SESSION_EXPIRED) {
+			zk_req_forget(&reqs[i]);
+			zkc_call(zkc, &reqs[i]);
+		}
+}
+
+void entity_read_all(struct zkc *zkc, struct arena *a, struct entity_reading *v, size_t n)
+{
+	struct zk_req *reqs = arena_array(a, n, sizeof *reqs);
+	size_t made = 0;
+	for (const char *path; reqs && made < n && (path = znode_config_path(a, v[made].name)); made++)
+		zk_req_get(&reqs[made], path, false);
+	call_all(zkc, reqs, made);
+	for (size_t i = 0; i < made; i++) {
+		take_answer(a, &reqs[i], &v[i]);
+		zk_req_fini(&reqs[i]);
+	}
+	for (size_t i = made; i < n; i++) { /* the arena is full */
+		v[i].entity = (struct entity){ .exists = false };
+		v[i].err = ZK_TOO_BIG;
+		v[i].why = "the names of entities are too long";
+	}
+}
+
 enum zk_err entity_read(struct zkc *zkc, struct arena *a, const char *name, struct entity *out,
 	const char **why)
 {
-	struct zk_req req;
-	struct znode_config z = { 0 };
-	struct znode_why problem;
-	const char *path = znode_config_path(a, name);
-	*out = (struct entity){ .exists = false };
-	*why = NULL;
-	if (!path) {
-		*why = "the entity's name is too long";
-		return ZK_TOO_BIG;
-	}
-	zk_req_get(&req, path, false);
-	enum zk_err err = zkc_call(zkc, &req);
-	out->exists = err == ZK_OK;
-	out->version = req.stat.version;
-	if (err == ZK_NONODE) {
-		err = ZK_OK;
-	} else if (err != ZK_OK) {
-		*why = arena_printf(a, "%s cannot be read: %s", path, zk_err_text(err));
-	} else if (znode_config_decode(a, req.data, &z, &problem) != 0 || !take_settings(a, &z, out)) {
-		*why = arena_printf(a, "%s cannot be read: %s", path,
-				    arena_overflowed(a) ? "it is too large" : problem.s);
-		err = ZK_MARSHALLING;
-	}
-	zk_req_fini(&req);
-	return err;
+	struct entity_reading one = { .name = name };
+	entity_read_all(zkc, a, &one, 1);
+	*out = one.entity;
+	*why = one.why;
+	return one.err;
 }
 
 /* ---- writing ---- */

@@ -24,10 +24,21 @@ struct entity {
 	int32_t version; /* of the node */
 };
 
+/* One of many that are read. */
+struct entity_reading {
+	const char *name;
+	/* the answer, as entity_read() gives it */
+	struct entity entity;
+	enum zk_err err;
+	const char *why;
+};
+
 /* OK, also when there is no node; another error is told in `why`, in the arena too. A node that cannot
- * be read is ZK_MARSHALLING. */
+ * be read is ZK_MARSHALLING. Outlives the end of a session. */
 enum zk_err entity_read(struct zkc *zkc, struct arena *a, const char *name, struct entity *out,
 	const char **why);
+/* All at once, pipelined. */
+void entity_read_all(struct zkc *zkc, struct arena *a, struct entity_reading *v, size_t n);
 /* Writes all settings. A node that is there is written over in one transaction with a check of
  * /controller: ZK_FENCED when that changed, is absent, or belongs to KRaft. `before`, unless NULL, is
  * what the settings were made from: ZK_BADVERSION when the node is another by now. ZK_TOO_BIG: more than

@@ -148,11 +148,12 @@ void metastore_update(struct metastore *s, const struct update_metadata_request 
 	take(s, meta_edit_finish(e));
 }
 
-void metastore_set_settings(struct metastore *s, struct slice topic, struct topic_settings *settings)
+void metastore_set_settings(struct metastore *s, const struct topic_new_settings *v, size_t n)
 {
 	CHECK_OBJ_NOTNULL(s, METASTORE_MAGIC);
 	struct meta_edit *e = meta_edit_begin(s->now);
-	meta_edit_settings(e, topic, settings, s->n_cores);
+	for (size_t i = 0; i < n; i++)
+		meta_edit_settings(e, v[i].topic, topic_settings_get(v[i].settings), s->n_cores);
 	take(s, meta_edit_finish(e));
 }
 

@@ -22,8 +22,8 @@ struct metadata *metastore_now(const struct metastore *s);
 /* `settings_of` gives a topic's settings with a hold, or NULL when there is no replica of it here. */
 void metastore_update(struct metastore *s, const struct update_metadata_request *req,
 		      struct topic_settings *(*settings_of)(void *arg, struct slice topic), void *arg);
-/* A topic has other settings; takes the hold. */
-void metastore_set_settings(struct metastore *s, struct slice topic, struct topic_settings *settings);
+/* Topics have other settings; the holds stay the caller's. */
+void metastore_set_settings(struct metastore *s, const struct topic_new_settings *v, size_t n);
 
 /* In a fiber: waits until `holds` is true of the snapshot in force, at most `timeout_ms`. */
 bool metastore_wait(struct metastore *s, bool (*holds)(void *arg, const struct metadata *m), void *arg,

@@ -12,6 +12,12 @@ struct topic_settings {
 	struct topic_config *config;
 };
 
+/* What a topic has from now on. */
+struct topic_new_settings {
+	struct slice topic;
+	struct topic_settings *settings;
+};
+
 /* Takes the config. One hold. */
 struct topic_settings *topic_settings_new(struct topic_config *config);
 

@@ -114,8 +114,9 @@ void manager_dirs_free(struct manager_dirs *d);
  * fiber. */
 enum kerr manager_move(struct manager *m, struct slice topic, int32_t partition, struct slice dir_name);
 
-/* The topic's settings were changed in ZooKeeper: read and applied. */
-void manager_topic_settings_changed(struct manager *m, const char *topic);
+/* Topics' settings were changed in ZooKeeper: read and applied, all at once. What cannot be read stays as it
+ * was. In a fiber. */
+void manager_topics_settings_changed(struct manager *m, const char *const *topics, size_t n);
 /* The broker's settings are these from now on; topics that say nothing themselves follow. In a fiber. */
 void manager_set_config(struct manager *m, const struct config *now);
 
