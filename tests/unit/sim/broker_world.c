@@ -10,6 +10,9 @@
  *	PROMISE_POWER    nothing is flushed, and power may be lost: what is there is in order and there once,
  *	                 and what was acknowledged after the last loss of power is where it was said to be
  *
+ * In a compacted world records have few keys, and of each key only the last has to be there; so
+ * PROMISE_POWER, which may lose that one, is not for it.
+ *
  * In the end the broker stops in order, with status 0.
  */
 #include "tests/unit/sim/broker_world.h"
@@ -49,6 +52,7 @@ enum {
 	SESSION_MS = 6000,         /* of ZooKeeper */
 	INFLATED_MAX = 1 << 20,
 	SEGMENT_BYTES_MIN = 4000,  /* a batch must fit */
+	KEYS = 11,                 /* of a compacted topic */
 
 	PRODUCE_VERSION = 9,
 	FETCH_VERSION = 12,
@@ -80,6 +84,7 @@ static struct {
 	uint64_t seed;
 	bool held;
 	enum promise promise;
+	bool compacted;
 	struct sim_host *zoo, *broker, *client;
 	struct reactor *reactor; /* the client's */
 	char config[1024], segment_bytes[16];
@@ -130,6 +135,11 @@ static struct slice value_of(int partition, int64_t number, uint8_t bytes[VALUE_
 	return slice_of(bytes, n);
 }
 
+static uint64_t key_of(int64_t number)
+{
+	return (uint64_t)(w.compacted ? number % KEYS : number);
+}
+
 static struct buf *build_batch(const struct sent *s)
 {
 	struct batch_settings settings = BATCH_SETTINGS_PLAIN;
@@ -141,7 +151,7 @@ static struct buf *build_batch(const struct sent *s)
 	settings.base_sequence = (int32_t)(s->first - w.sequence_from[s->partition]);
 	batch_builder_init(&b, w.codecs, &settings, INFLATED_MAX);
 	for (int i = 0; i < s->count; i++) {
-		put_be64(key, (uint64_t)(s->first + i));
+		put_be64(key, key_of(s->first + i));
 		bool fits = batch_builder_add(&b, sys_wall_ms(), slice_of(key, sizeof key),
 			value_of(s->partition, s->first + i, value), slice_of("", 0), 0);
 		must(fits);
@@ -155,13 +165,21 @@ static struct buf *build_batch(const struct sent *s)
 
 static void create_topic(void)
 {
-	struct create_topics_request_config configs[2] = {
+	struct create_topics_request_config configs[4] = {
 		{ slice_str("segment.bytes"), slice_str(w.segment_bytes) },
-		{ slice_str("flush.messages"), slice_str("1") },
 	};
+	int n = 1;
+	if (w.promise == PROMISE_FLUSHED)
+		configs[n++] = (struct create_topics_request_config){ slice_str("flush.messages"),
+			slice_str("1") };
+	if (w.compacted) {
+		configs[n++] = (struct create_topics_request_config){ slice_str("cleanup.policy"),
+			slice_str("compact") };
+		configs[n++] = (struct create_topics_request_config){
+			slice_str("min.cleanable.dirty.ratio"), slice_str("0.01") };
+	}
 	struct create_topics_request_topic topic = { .name = slice_str(TOPIC), .num_partitions = w.partitions,
-		.replication_factor = 1, .configs = configs,
-		.n_configs = w.promise == PROMISE_FLUSHED ? 2 : 1 };
+		.replication_factor = 1, .configs = configs, .n_configs = n };
 	struct create_topics_request request = { .topics = &topic, .n_topics = 1, .timeout_ms = CALL_MS };
 	struct create_topics_response response;
 	for (;;) {
@@ -313,25 +331,33 @@ static void look_at_record(int p, const struct record *r)
 	uint8_t bytes[VALUE_BYTES_MAX];
 	if (r->offset < w.position[p])
 		return; /* a batch comes whole */
-	/* Where nothing was flushed a whole segment may be missing. */
-	bool gap = r->offset > w.position[p];
-	if ((gap && w.promise != PROMISE_POWER) || r->offset >= RECORDS_MAX || r->key.n != 8) {
+	/* Where nothing was flushed a whole segment may be missing; compaction leaves gaps. */
+	bool gap = r->offset > w.position[p] && w.promise != PROMISE_POWER && !w.compacted;
+	if (gap || r->offset >= RECORDS_MAX || r->key.n != 8) {
 		fail("partition %d: offset %lld follows %lld", p, (long long)r->offset,
 			(long long)w.position[p] - 1);
 		return;
 	}
-	int64_t number = (int64_t)get_be64(r->key.p);
+	int64_t number = w.compacted ? r->offset : (int64_t)get_be64(r->key.p);
 	int64_t before = w.position[p] ? w.number_at[p][w.position[p] - 1] : -1;
 	while (w.position[p] < r->offset)
-		w.number_at[p][w.position[p]++] = before;
+		w.number_at[p][w.position[p]++] = w.compacted ? -1 : before;
 	struct slice value = value_of(p, number, bytes);
-	if (value.n != r->value.n || memcmp(value.p, r->value.p, value.n) != 0)
+	if (value.n != r->value.n || memcmp(value.p, r->value.p, value.n) != 0 ||
+	    get_be64(r->key.p) != key_of(number))
 		fail("partition %d, offset %lld: not what was written", p, (long long)r->offset);
 	if (w.promise == PROMISE_POWER ? number <= before : number != r->offset)
 		fail("partition %d, offset %lld: record %lld after %lld", p, (long long)r->offset,
 			(long long)number, (long long)before);
 	w.number_at[p][r->offset] = number;
 	w.position[p]++;
+}
+
+/* The end of a batch, of whose records compaction may have dropped the last. */
+static void pass_over(int p, int64_t offset)
+{
+	while (w.compacted && w.position[p] < offset && w.position[p] < RECORDS_MAX)
+		w.number_at[p][w.position[p]++] = -1;
 }
 
 static void look_at_records(int p, struct slice bytes)
@@ -350,6 +376,7 @@ static void look_at_records(int p, struct slice bytes)
 		if (records.error != KERR_NONE)
 			fail("partition %d: %s", p, records.why ? records.why : kerr_name(records.error));
 		records_close(&records);
+		pass_over(p, batch_last_offset(&batch) + 1);
 	}
 	if (walk.error != KERR_NONE)
 		fail("partition %d: %s", p, walk.why);
@@ -451,6 +478,15 @@ static void check_acknowledged(void)
 	}
 }
 
+static void check_last_of_keys(void)
+{
+	for (int p = 0; p < w.partitions; p++)
+		for (int64_t n = max_of(w.made[p] - KEYS, INT64_C(0)); n < w.made[p]; n++)
+			if (w.number_at[p][n] != n)
+				fail("partition %d: record %lld, the last of its key, is not there", p,
+					(long long)n);
+}
+
 static void read_back(void *arg)
 {
 	(void)arg;
@@ -464,7 +500,9 @@ static void read_back(void *arg)
 	}
 	if (w.held && w.promise != PROMISE_POWER && !is_at_end())
 		fail("the end of a partition is missing");
-	if (w.held)
+	if (w.held && w.compacted)
+		check_last_of_keys();
+	else if (w.held)
 		check_acknowledged();
 	kclient_close(&w.in);
 	w.read_back = true;
@@ -602,6 +640,13 @@ static void make_config(void)
 		sim_chance(50) ? "/data" : "/data/a,/data/b", 1 + (int)sim_dice(4), (int)sim_dice(4096),
 		100 + (int)sim_dice(2000));
 	must(n > 0 && (size_t)n < sizeof w.config);
+	w.compacted = w.promise != PROMISE_POWER && sim_chance(50);
+	if (w.compacted)
+		n += snprintf(w.config + n, sizeof w.config - (size_t)n,
+			"log.cleaner.backoff.ms=%d\nlog.cleaner.threads=%d\nlog.segment.delete.delay.ms=%d\n"
+			"log.cleaner.io.max.bytes.per.second=%d\n", 20 + (int)sim_dice(500),
+			1 + (int)sim_dice(3), 1 + (int)sim_dice(3000), 20000 + (int)sim_dice(1000000));
+	must((size_t)n < sizeof w.config);
 }
 
 static void begin(uint64_t seed)
