@@ -257,7 +257,7 @@ static enum kerr write_topic(const struct topics *t, const struct topic_spec *sp
 		return KERR_UNKNOWN_SERVER_ERROR;
 	log_info(LOGGER, "Creating topic %s with %u partitions", name, z->n_partitions);
 	enum zk_err err = entity_write(t->zkc, arena, entity, &settings, NULL);
-	if (err == ZK_BADVERSION) /* ours perhaps, whose answer was lost: without its topic it is nothing yet */
+	if (err == ZK_BADVERSION) /* ours perhaps, whose answer was lost; without its topic it is nothing */
 		err = entity_write(t->zkc, arena, entity, &settings, NULL);
 	if (err == ZK_OK) {
 		struct znode_path path = znode_topic_path(name);
