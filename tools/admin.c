@@ -275,6 +275,12 @@ static int no_time(struct admin *a, const struct link_to_broker *l)
 		a->tool, "TimeoutException", "Timed out waiting to send the call. Call: %s", a->call);
 }
 
+/* Who refuses a certificate will refuse it again: no reason to wait for the end of time. */
+static bool is_refused(const struct link_to_broker *l, int error)
+{
+	return l->settings->tls && error == -EPROTO && strncmp(l->why, "SSL handshake failed", 20) == 0;
+}
+
 /* A connection that is open to whom the call is for. */
 static struct link_to_broker *reach(struct admin *a, int32_t node)
 {
@@ -287,6 +293,10 @@ static struct link_to_broker *reach(struct admin *a, int32_t node)
 			return l;
 		if (l)
 			tell_unreachable(l, rc);
+		if (l && is_refused(l, rc)) {
+			tool_fail(a->tool, "SslAuthenticationException", "SSL handshake failed");
+			return NULL;
+		}
 		if (!wait_a_while(a)) {
 			no_time(a, l);
 			return NULL;
@@ -344,6 +354,9 @@ int admin_call(struct admin *a, int32_t node, int key, const void *request, void
 		int rc = link_call(l, api, version, request, response, time);
 		if (rc == 0)
 			return 0;
+		if (rc == -ENOMEM)
+			return tool_fail(a->tool, "KafkaException",
+				"the answers of the brokers are larger than this command can hold");
 		if (rc == -EBADMSG || rc == -EMSGSIZE)
 			return tool_fail(a->tool, "KafkaException", "%s",
 				rc == -EBADMSG ? l->why : "the request is too large");

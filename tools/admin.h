@@ -22,7 +22,7 @@
 enum {
 	ADMIN_ANY = -1,        /* whichever broker answers */
 	ADMIN_CONTROLLER = -2, /* who is the controller now */
-	ADMIN_RESPONSE_MAX_BYTES = 1 << 30,
+	ADMIN_RESPONSE_MAX_BYTES = 256 << 20,
 };
 
 struct admin;

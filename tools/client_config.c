@@ -106,5 +106,9 @@ int client_settings(struct tool *t, const struct properties *p, struct client_se
 		number(t, p, "send.buffer.bytes", 131072, -1, &out->send_buffer_bytes) < 0 ||
 		number(t, p, "receive.buffer.bytes", 65536, -1, &out->receive_buffer_bytes) < 0)
 		return -1;
+	if (out->api_timeout_ms < out->request_timeout_ms)
+		return tool_fail(t, "ConfigException",
+			"The specified value of default.api.timeout.ms must be no smaller than the value of "
+			"request.timeout.ms.");
 	return protocol(t, p, &out->tls);
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* "2026-01-31T23:59:59.000", in UTC, or with Z, +01, +0130 or +01:30 behind it
+/* "2026-01-31T23:59:59.000", in UTC, or with Z, +01 or +01:30 behind it
  * (org.apache.kafka.common.utils.Utils.getDateTime). NULL; or why not, "T" for a text without one, "%" for
  * one that is no date. */
 const char *java_datetime(const char *text, int64_t *ms);

@@ -101,9 +101,11 @@ static void answered(struct client_call *call, int error, struct slice response,
 	(void)holder;
 	w->error = error;
 	if (error == 0) {
-		uint8_t *copy = tool_alloc(w->link->tool, response.n);
-		memcpy(copy, response.p, response.n);
+		uint8_t *copy = arena_alloc(&w->link->tool->arena, response.n);
+		if (copy)
+			memcpy(copy, response.p, response.n);
 		w->frame = slice_of(copy, response.n);
+		w->error = copy ? 0 : -ENOMEM;
 	}
 	fiber_event_set(&w->done);
 }

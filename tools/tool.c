@@ -136,7 +136,8 @@ int tool_fail_code(struct tool *t, int code, struct slice words)
 const char *failure_text(struct tool *t, const struct failure *f)
 {
 	bool of_kafka = f->code != 0 || strcmp(f->class, "TimeoutException") == 0 ||
-		strcmp(f->class, "UnsupportedVersionException") == 0 || strcmp(f->class, "ApiException") == 0;
+		strcmp(f->class, "UnsupportedVersionException") == 0 ||
+		strcmp(f->class, "ApiException") == 0 || strcmp(f->class, "SslAuthenticationException") == 0;
 	return tool_printf(
 		t, "%s%s: %s", of_kafka ? "org.apache.kafka.common.errors." : "", f->class, f->words);
 }
