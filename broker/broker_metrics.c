@@ -3,6 +3,7 @@
 
 #include "broker/base/must.h"
 #include "broker/broker_priv.h"
+#include "broker/group/group.h"
 #include "broker/metrics/report.h"
 
 #include <stdio.h>
@@ -91,6 +92,27 @@ static void put_sessions(const struct census *c, struct page *p)
 	}
 	put(p, METRIC_FETCH_SESSIONS, sessions);
 	put(p, METRIC_FETCH_SESSION_PARTITIONS, partitions);
+}
+
+static void put_groups(const struct census *c, struct page *p)
+{
+	static const enum metric by_state[GROUP_STATES] = {
+		[GROUP_EMPTY] = METRIC_GROUPS_EMPTY, [GROUP_PREPARING] = METRIC_GROUPS_PREPARING,
+		[GROUP_COMPLETING] = METRIC_GROUPS_COMPLETING, [GROUP_STABLE] = METRIC_GROUPS_STABLE,
+		[GROUP_DEAD] = METRIC_GROUPS_DEAD };
+	struct coordinator_figures sum = { 0 };
+	uint64_t groups = 0;
+	for (int i = 0; i < c->n_cores; i++) {
+		sum.offsets += c->cores[i].groups.offsets;
+		for (int state = 0; state < GROUP_STATES; state++)
+			sum.groups[state] += c->cores[i].groups.groups[state];
+	}
+	for (int state = 0; state < GROUP_STATES; state++)
+		groups += sum.groups[state];
+	put(p, METRIC_GROUP_OFFSETS, sum.offsets);
+	put(p, METRIC_GROUPS, groups);
+	for (int state = 0; state < GROUP_STATES; state++)
+		put(p, by_state[state], sum.groups[state]);
 }
 
 static uint64_t of_net(enum metric metric, const struct net_counters *n)
@@ -308,8 +330,10 @@ void broker_metrics_page(struct broker_metrics *m, const struct census *c, struc
 {
 	CHECK_OBJ_NOTNULL(m, BROKER_METRICS_MAGIC);
 	put_counted(m, c, p);
-	if (c && c->has_rooms)
+	if (c && c->has_rooms) {
 		put_sessions(c, p);
+		put_groups(c, p);
+	}
 	if (c && c->has_net)
 		put_net(c, p);
 	if (c)

@@ -9,6 +9,7 @@
 #include "broker/cluster/meta.h"
 #include "broker/cluster/zkc.h"
 #include "broker/controller/controller.h"
+#include "broker/group/coordinator.h"
 #include "broker/net/net.h"
 #include "broker/replica/manager.h"
 
@@ -36,6 +37,8 @@ struct census_core {
 	uint64_t turns;
 	int sessions;                /* of fetches */
 	int64_t session_partitions;
+	struct coordinator_figures groups;
+	bool more_groups;            /* while it is asked */
 	struct net_counters net;
 };
 

@@ -7,6 +7,7 @@
 #include "broker/cluster/names.h"
 #include "broker/group/cleanup.h"
 #include "broker/group/group.h"
+#include "broker/group/offsets.h"
 #include "broker/group/rebalance.h"
 
 #define COORDINATOR_MAGIC 0xc00d17a7u
@@ -247,4 +248,22 @@ void coordinator_groups_each(struct coordinator *co, void (*each)(void *arg, str
 		if (at->state == COORDINATED_ACTIVE)
 			HASH_ITER(hh, at->groups, g, next)
 				each(arg, g);
+}
+
+bool coordinator_figures_add(const struct coordinator *co, int nth, struct coordinator_figures *f)
+{
+	CHECK_OBJ_NOTNULL(co, COORDINATOR_MAGIC);
+	_Static_assert((int)COORDINATOR_STATES == (int)GROUP_STATES, "a count for each state");
+	reactor_must_be_here(co->home);
+	struct coordinated *at = co->partitions;
+	struct group *g, *next;
+	while (at && nth-- > 0)
+		at = at->hh.next;
+	if (!at)
+		return false;
+	HASH_ITER(hh, at->groups, g, next) {
+		f->groups[g->state]++;
+		f->offsets += offsets_count(g->offsets);
+	}
+	return true;
 }

@@ -1,6 +1,8 @@
 """Members that no client would be: absurd protocols, names and sizes, joins in a row on one connection, clients that go while
 they wait, a broker that stops under them. Every request has its answer, and the groups go on."""
+import re
 import threading
+import urllib.request
 
 import kmsg
 from harness import Cluster, wait_for
@@ -120,6 +122,21 @@ def under_load(port):
         t.join()
 
 
+def figures(port):
+    """What metrics tell of the groups."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
+        found = dict(re.findall(r"^kafka_coordinator_group_groupmetadatamanager_num(\w+) (\d+)$", page.read().decode(), re.M))
+    return {name: int(value) for name, value in found.items()}
+
+
+def counted(port, metrics_port):
+    before = figures(metrics_port)
+    states = ("empty", "preparingrebalance", "completingrebalance", "stable", "dead")
+    expect(sum(before["groups" + s] for s in states), before["groups"], f"groups in all states of {before}")
+    stable(Member(port, "counted"))
+    expect(figures(metrics_port)["groups"], before["groups"] + 1, "one more")
+
+
 def stop_under_them(broker, port):
     """Those that wait are told to look for another coordinator, and the broker ends at once."""
     a, b = Member(port, "stop"), Member(port, "stop", "B")
@@ -135,12 +152,14 @@ def stop_under_them(broker, port):
 
 def test(env):
     with Cluster(env) as cluster:
-        broker = cluster.broker(**CONFIG | {"group.max.size": "1000"}).start()
+        metrics_port = env.ports.take()
+        broker = cluster.broker(**CONFIG | {"group.max.size": "1000", "metrics.port": metrics_port}).start()
         port = broker.port
         coordinated(port)
         for step in (protocols, sizes, oddities, in_a_row, gone, under_load):
             print(step.__name__, flush=True)
             step(port)
+        counted(port, metrics_port)
         with kmsg.Connection(port) as c:
             expect(c.ask("api_versions", 0, {})["error_code"], NONE, "it serves on")
         stop_under_them(broker, port)

@@ -111,6 +111,7 @@ def check_broker(page):
     assert page("kafka_controller_kafkacontroller_globalpartitioncount") == 3
     assert page("kafka_server_metadataloader_currentcontrollerid") == 1
     assert page("kafka_server_sessionexpirelistener_sessionstate", state="CONNECTED") == 1
+    assert page("kafka_coordinator_group_groupmetadatamanager_numgroups") == 0
     assert page("samsa_all_answered") == 1
     assert 0 < page("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent") <= 1
     assert 0 < page("process_cpu_seconds_total") and 2 ** 20 < page("process_resident_memory_bytes")
