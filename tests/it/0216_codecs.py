@@ -1,0 +1,103 @@
+"""compression.type with its levels: whatever codec a producer uses, what lies on disk has the topic's, and the records are the
+same. And a producer that was quiet for producer.id.expiration.ms is forgotten."""
+import os
+
+import kmsg
+from batches import batch
+from harness import Cluster, wait_for
+
+CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]    # by their numbers in a batch
+LEVELS = {"gzip": (1, 9), "lz4": (1, 17), "zstd": (1, 19)}
+NONE = 0
+
+
+def test(env):
+    text = env.path("text")
+    with open(text, "w") as f:
+        f.writelines(f"{i} {os.path.basename(__file__)} {i * i * 7919} words that come again and again\n" for i in range(3000))
+    with open(text) as f:
+        lines = f.read()
+    with Cluster(env) as cluster:
+        broker = cluster.broker(producer_id_expiration_ms=2000, producer_id_expiration_check_interval_ms=100).start()
+        every_codec(broker, text, lines)
+        levels(broker, text, lines)
+        expiry(broker)
+        broker.stop()
+
+
+def create(broker, **topics):
+    rows = [{"name": name, "num_partitions": 1, "replication_factor": 1,
+             "configs": [{"name": k, "value": str(v)} for k, v in configs.items()]} for name, configs in topics.items()]
+    answer = ask(broker, "create_topics", 7, {"topics": rows, "timeout_ms": 20000})
+    assert all(t["error_code"] == NONE for t in answer["topics"]), answer
+
+
+def ask(broker, name, version, request):
+    with kmsg.Connection(broker.port, timeout=30) as connection:
+        return connection.ask(name, version, request)
+
+
+def stored(broker, topic):
+    """(codec, bytes) of each batch."""
+    row = {"partition": 0, "fetch_offset": 0, "partition_max_bytes": 10 ** 7}
+    answer = ask(broker, "fetch", 12, {"max_wait_ms": 0, "min_bytes": 1, "max_bytes": 10 ** 7,
+                                       "topics": [{"topic": topic, "partitions": [row]}]})
+    data, out = bytes(answer["responses"][0]["partitions"][0]["records"]), []
+    while data:
+        length = 12 + int.from_bytes(data[8:12], "big")
+        out.append((CODECS[data[22] & 7], length))
+        data = data[length:]
+    return out
+
+
+def send(broker, topic, codec, text):
+    broker.kcat("-P", "-t", topic, "-z", codec, "-X", "linger.ms=200", "-X", "batch.num.messages=500", stdin=text)
+
+
+def read(broker, topic):
+    return broker.kcat("-C", "-t", topic, "-o", "beginning", "-e", "-q")
+
+
+def every_codec(broker, text, lines):
+    kinds = ["producer", "uncompressed"] + CODECS[1:]
+    create(broker, **{f"to-{kind}": {"compression.type": kind} for kind in kinds})
+    for kind in kinds:
+        for codec in CODECS:
+            send(broker, f"to-{kind}", codec, text)
+        assert read(broker, f"to-{kind}") == lines * len(CODECS), f"{kind}: other records come back"
+        expected = {"producer": set(CODECS), "uncompressed": {"none"}}.get(kind, {kind})
+        assert {codec for codec, _ in stored(broker, f"to-{kind}")} == expected, kind
+
+
+def levels(broker, text, lines):
+    for codec, (low, high) in LEVELS.items():
+        sizes = {}
+        for level in (low, high):
+            name = f"{codec}-{level}"
+            create(broker, **{name: {"compression.type": codec, f"compression.{codec}.level": level}})
+            send(broker, name, "none", text)
+            assert read(broker, name) == lines
+            sizes[level] = sum(size for _, size in stored(broker, name))
+        print(codec, sizes)
+        assert sizes[high] < sizes[low] < len(lines), f"{codec}: levels {sizes}"
+
+
+def expiry(broker):
+    create(broker, quiet={})
+
+    def produce(producer):
+        rows = [{"name": "quiet", "partition_data": [{"index": 0, "records": batch([b"x"], 1000, producer=producer)}]}]
+        answer = ask(broker, "produce", 9, {"acks": -1, "timeout_ms": 9000, "topic_data": rows})
+        row = answer["responses"][0]["partition_responses"][0]
+        assert row["error_code"] == NONE, row
+        return row["base_offset"]
+
+    def known():
+        answer = ask(broker, "describe_producers", 0, {"topics": [{"name": "quiet", "partition_indexes": [0]}]})
+        return [p["producer_id"] for p in answer["topics"][0]["partitions"][0]["active_producers"]]
+    # The batch's time counts, which is long ago.
+    assert produce((800, 0, 0)) == 0
+    wait_for("the producer is forgotten", lambda: not known())
+    assert produce((800, 0, 0)) == 1, "it was taken for a repetition"
+    wait_for("the producer is forgotten again", lambda: not known())
+    assert produce((800, 0, 9)) == 2, "who is not known may go on anywhere"
