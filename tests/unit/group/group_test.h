@@ -7,7 +7,7 @@
 #include "broker/group/group.h"
 #include "tests/unit/storage/storage_test.h"
 
-enum { GT_BROKER = 1, GT_EPOCH = 5 };
+enum { GT_BROKER = 1, GT_EPOCH = 5, GT_MESSAGE_MAX = 1048588 };
 
 struct group_test {
 	struct st_log log;
