@@ -35,14 +35,13 @@ void cluster_sort(struct metadata_response *m)
 				sizeof *m->topics[i].partitions, by_index);
 }
 
-int cluster_topics(struct admin *a, struct tool *t, struct metadata_response *out)
+int cluster_topics(struct admin *a, struct metadata_response *out)
 {
 	struct metadata_request request;
 	metadata_request_defaults(&request);
 	request.n_topics = -1;
 	if (admin_version(a, ADMIN_ANY, KAPI_METADATA) == 0)
 		request.n_topics = 0; /* where none are named all are meant */
-	must(t->reactor != NULL);
 	if (admin_call(a, ADMIN_ANY, KAPI_METADATA, &request, out) < 0)
 		return -1;
 	cluster_sort(out);

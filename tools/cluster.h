@@ -20,7 +20,7 @@
 			"request.timeout.ms, default.api.timeout.ms, retry.backoff.ms." }
 
 /* All topics in the order of their names; a topic's own error stays in it. 0, or -1 and the failure. */
-int cluster_topics(struct admin *a, struct tool *t, struct metadata_response *out);
+int cluster_topics(struct admin *a, struct metadata_response *out);
 /* Those of these names; the first that is not is the failure. In the order of the
  * names; partitions in theirs. */
 int cluster_describe(struct admin *a, struct tool *t, const struct slice *names, unsigned n,

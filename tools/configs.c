@@ -454,7 +454,7 @@ static int show_each_topic(struct tool *t, struct admin *a, const struct kind *k
 {
 	struct metadata_response m;
 	admin_begin(a, "listTopics", 0);
-	if (cluster_topics(a, t, &m) < 0)
+	if (cluster_topics(a, &m) < 0)
 		return -1;
 	for (int32_t i = 0; i < m.n_topics; i++)
 		if (show(t, a, k, tool_text(t, m.topics[i].name)) < 0)

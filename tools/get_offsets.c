@@ -175,7 +175,7 @@ static int find_partitions(struct tool *t, struct admin *a, const struct rules *
 {
 	struct metadata_response m;
 	unsigned room = 0;
-	if (cluster_topics(a, t, &m) < 0)
+	if (cluster_topics(a, &m) < 0)
 		return -1;
 	for (int32_t i = 0; i < m.n_topics; i++)
 		room += (unsigned)m.topics[i].n_partitions;

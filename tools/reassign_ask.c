@@ -21,7 +21,6 @@ int moves_list(struct tool *t, struct admin *a, struct moves *out)
 	struct list_partition_reassignments_request request;
 	list_partition_reassignments_request_defaults(&request);
 	request.n_topics = -1;
-	must(t->reactor != NULL);
 	admin_begin(a, "listPartitionReassignments", 0);
 	do {
 		if (admin_call(a, ADMIN_CONTROLLER, KAPI_LIST_PARTITION_REASSIGNMENTS, &request, &out->m) < 0)

@@ -244,7 +244,7 @@ static int find_topics(struct tool *t, struct admin *a, struct slice **names, un
 	struct topic_filter filter = { NULL };
 	*n = 0;
 	admin_begin(a, "listTopics", 0);
-	if (cluster_topics(a, t, &all) < 0 || (text && topic_filter_init(&filter, t, text) < 0))
+	if (cluster_topics(a, &all) < 0 || (text && topic_filter_init(&filter, t, text) < 0))
 		return -1;
 	*names = tool_alloc(t, (size_t)all.n_topics * sizeof **names);
 	for (int32_t i = 0; i < all.n_topics; i++) {
@@ -430,7 +430,7 @@ static int32_t replication_factor(const struct metadata_response_partition *p,
 static int gather_by_id(struct tool *t, struct admin *a, struct uuid id, struct description *d)
 {
 	admin_begin(a, "listTopics", 0);
-	if (cluster_topics(a, t, &d->m) < 0)
+	if (cluster_topics(a, &d->m) < 0)
 		return -1;
 	int32_t n = d->m.n_topics;
 	d->m.n_topics = 0;
