@@ -79,15 +79,13 @@ static const char *base_name(const char *path)
 bool dump_log_open(struct dump *d, struct dump_log *l, const char *path)
 {
 	*l = (struct dump_log){ .path = path, .last_offset = -1, .fd = sys_open(path, SYS_READ) };
-	if (l->fd < 0) {
-		dump_fail(d, "%s: %s\n", path, strerror(-l->fd));
-		return false;
-	}
 	if (d->options.notice)
 		text_add(&d->out, "%s\n", d->options.notice);
 	if (!d->options.json)
 		text_add(&d->out, "Log starting offset: %lld\n", strtoll(base_name(path), NULL, 10));
-	return true;
+	if (l->fd < 0)
+		dump_fail(d, "%s: %s\n", path, strerror(-l->fd));
+	return l->fd >= 0;
 }
 
 int64_t dump_log_size(const struct dump *d, const struct dump_log *l)

@@ -65,7 +65,7 @@ struct dump_log {
 	struct text faults;  /* newest first, as Kafka lists them */
 };
 
-/* "Log starting offset: N", unless it cannot be opened. */
+/* "Log starting offset: N". False: it cannot be opened, and that was told. */
 bool dump_log_open(struct dump *d, struct dump_log *l, const char *path);
 /* All whole batches up to `end`. False: what is there is no batch, and that was told. */
 bool dump_log_up_to(struct dump *d, struct dump_log *l, int64_t end);
