@@ -1,7 +1,8 @@
 /* broker_world.c - see broker_world.h. An idempotent producer (acks=all, up to five requests under way)
  * writes numbered records into the partitions of a topic, and a consumer follows it, while the broker is
  * killed, loses power, is told to end, and loses ZooKeeper or its client. Which of this, and when, is
- * drawn from the seed.
+ * drawn from the seed. An administrator meanwhile changes settings of the broker: a listener comes and goes,
+ * limits change. His last word must come true.
  *
  * What must hold depends on the world's promise:
  *
@@ -27,7 +28,9 @@
 #include "tests/unit/sim/kclient.h"
 
 #include "create_topics.kmsg.h"
+#include "describe_cluster.kmsg.h"
 #include "fetch.kmsg.h"
+#include "incremental_alter_configs.kmsg.h"
 #include "init_producer_id.kmsg.h"
 #include "produce.kmsg.h"
 
@@ -38,6 +41,7 @@
 
 enum {
 	PORT = 9092,
+	SIDE_PORT = 9093,          /* of the listener that comes and goes */
 	PARTITIONS_MAX = 3,
 	BATCHES = 60,              /* of all partitions */
 	BATCH_RECORDS_MAX = 8,
@@ -56,6 +60,11 @@ enum {
 
 	PRODUCE_VERSION = 9,
 	FETCH_VERSION = 12,
+	DESCRIBE_CLUSTER_VERSION = 0,
+	ALTER_VERSION = 1,
+	RESOURCE_BROKER = 4,
+	ALTER_SET = 0,
+	ALTER_DELETE = 1,
 	CREATE_TOPICS_VERSION = 7,
 	INIT_PRODUCER_ID_VERSION = 4,
 };
@@ -91,7 +100,7 @@ static struct {
 	enum codec codec;
 	int partitions, power_losses;
 	struct codecs *codecs;
-	bool produced, consumed, read_back;
+	bool produced, consumed, settled, read_back;
 
 	/* The producer. */
 	struct kclient out;
@@ -111,6 +120,10 @@ static struct {
 	struct kclient in;
 	int64_t position[PARTITIONS_MAX], high_watermark[PARTITIONS_MAX];
 	int64_t number_at[PARTITIONS_MAX][RECORDS_MAX]; /* of the record with that offset */
+
+	/* The administrator, by either listener. */
+	struct kclient by_main, by_side;
+	char broker_id[16];
 } w;
 
 __attribute__((format(printf, 1, 2))) static void fail(const char *format, ...)
@@ -452,6 +465,93 @@ static void consume(void *arg)
 	w.consumed = true;
 }
 
+/* ---- the administrator ---- */
+
+struct wish {
+	bool of_all; /* brokers; else of this one */
+	const char *name, *value; /* NULL: taken back */
+};
+
+/* The broker's id may have been generated. */
+static bool find_id(struct kclient *by)
+{
+	struct describe_cluster_request request;
+	struct describe_cluster_response response;
+	describe_cluster_request_defaults(&request);
+	if (by->fd < 0 && kclient_connect(by, CALL_MS) < 0)
+		return false;
+	if (kclient_call(by, KAPI_DESCRIBE_CLUSTER, DESCRIBE_CLUSTER_VERSION, &request, &response,
+		    CALL_MS) < 0 ||
+		response.n_brokers == 0)
+		return false;
+	snprintf(w.broker_id, sizeof w.broker_id, "%d", response.brokers[0].broker_id);
+	return true;
+}
+
+/* Whether it was answered that it will be so. */
+static bool alter(struct kclient *by, const struct wish *wishes, int n)
+{
+	struct incremental_alter_configs_request_config configs[3];
+	must(n <= (int)countof(configs));
+	if (!find_id(by))
+		return false;
+	struct incremental_alter_configs_request_resource resource = { .resource_type = RESOURCE_BROKER,
+		.resource_name = slice_str(wishes[0].of_all ? "" : w.broker_id), .configs = configs,
+		.n_configs = n };
+	struct incremental_alter_configs_request request = { .resources = &resource, .n_resources = 1 };
+	struct incremental_alter_configs_response response;
+	for (int i = 0; i < n; i++)
+		configs[i] = (struct incremental_alter_configs_request_config){ slice_str(wishes[i].name),
+			wishes[i].value ? ALTER_SET : ALTER_DELETE, slice_str(wishes[i].value) };
+	return kclient_call(by, KAPI_INCREMENTAL_ALTER_CONFIGS, ALTER_VERSION, &request, &response,
+		       2 * CALL_MS) == 0 &&
+	       response.responses[0].error_code == KERR_NONE;
+}
+
+static const struct wish with_side[] = {
+	{ false, "listeners", "PLAINTEXT://:9092,SIDE://:9093" },
+	{ false, "listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,SIDE:PLAINTEXT" },
+	{ false, "advertised.listeners", "PLAINTEXT://broker:9092,SIDE://broker:9093" },
+};
+
+static void change_something(void)
+{
+	static const struct wish without_side[] = { { false, "listeners", NULL },
+		{ false, "advertised.listeners", NULL } };
+	static const struct wish others[] = {
+		{ true, "max.connections", "50" },
+		{ true, "max.connections", NULL },
+		{ true, "log.retention.bytes", "1000000000" },
+		{ false, "producer.id.expiration.ms", "80000000" },
+		{ false, "listeners", "SIDE://:9093" }, /* cannot be */
+		{ true, "max.connections.per.ip.overrides", "client:40" },
+	};
+	struct kclient *by = sim_chance(30) ? &w.by_side : &w.by_main;
+	if (sim_chance(35))
+		alter(by, with_side, countof(with_side));
+	else if (sim_chance(50))
+		alter(by, without_side, countof(without_side));
+	else
+		alter(by, &others[sim_dice(countof(others))], 1);
+}
+
+static void administer(void *arg)
+{
+	(void)arg;
+	while (w.held && !(w.produced && w.consumed)) {
+		change_something();
+		fiber_sleep(w.reactor, (int64_t)sim_dice(1500));
+	}
+	kclient_close(&w.by_side);
+	while (w.held && !alter(&w.by_main, with_side, countof(with_side)))
+		fiber_sleep(w.reactor, AGAIN_MS);
+	while (w.held && kclient_connect(&w.by_side, CALL_MS) < 0)
+		fiber_sleep(w.reactor, AGAIN_MS);
+	kclient_close(&w.by_main);
+	kclient_close(&w.by_side);
+	w.settled = true;
+}
+
 /* ---- the end: everything is read from the beginning ---- */
 
 static bool has_read_all(bool answered)
@@ -665,9 +765,12 @@ static void begin(uint64_t seed)
 	w.reactor = sim_reactor(w.client, 0, NULL);
 	kclient_init(&w.out, w.reactor, "broker", PORT);
 	kclient_init(&w.in, w.reactor, "broker", PORT);
+	kclient_init(&w.by_main, w.reactor, "broker", PORT);
+	kclient_init(&w.by_side, w.reactor, "broker", SIDE_PORT);
 	sim_on(w.client);
 	fiber_start(w.reactor, "producer", produce, NULL);
 	fiber_start(w.reactor, "consumer", consume, NULL);
+	fiber_start(w.reactor, "administrator", administer, NULL);
 	start_broker();
 }
 
@@ -677,6 +780,8 @@ static void end(void)
 	sim_on(w.client);
 	kclient_fini(&w.out);
 	kclient_fini(&w.in);
+	kclient_fini(&w.by_main);
+	kclient_fini(&w.by_side);
 	codecs_free(&w.codecs);
 	zk_sim_free();
 	sim_free();
@@ -691,7 +796,7 @@ static bool is_done(void *arg)
 static bool is_served(void *arg)
 {
 	(void)arg;
-	return !w.held || (w.produced && w.consumed);
+	return !w.held || (w.produced && w.consumed && w.settled);
 }
 
 /* The client's next task; its reactor is woken by a message, as it turns already. */
