@@ -72,8 +72,6 @@ static void elected(struct coordinator *co, int32_t index, int32_t epoch)
 	at->epoch = epoch;
 	if (at->state != COORDINATED_NONE)
 		return; /* led here before, too: all is known */
-	if (!timer_armed(&co->cleanup))
-		cleanup_start(co);
 	coordinator_info(co, "Elected as the group coordinator for partition %d in epoch %d", index, epoch);
 	cleanup_start(co);
 	at->state = COORDINATED_LOADING;
