@@ -371,7 +371,7 @@ static void write_piece(struct piece *p)
 	if (!p->error && log_segments(copy) > segments)
 		p->error = log_flush_now(copy);
 	if (!p->error && log_failed(copy))
-		p->error = -EIO;
+		p->error = log_flush_now(copy);
 }
 
 static void copy_work(void *arg)
@@ -434,7 +434,9 @@ static bool on_helper(struct manager *m, struct move *v, struct step *s, void (*
 	struct piece p = { .move = v, .step = s };
 	fiber_offload(m->c.control, work, &p, "move");
 	look(v);
-	if (p.error)
+	if (p.error == -ENOSPC || p.error == -EDQUOT) /* 3.9 takes the whole directory offline */
+		p.why = "there is no room for it";
+	else if (p.error)
 		manager_fail_dir(m, v->dir, log_dir(v->copy), p.error);
 	if (p.why)
 		log_error(MANAGER_LOGGER, "The replica of %.*s-%d cannot be moved to %s: %s.",

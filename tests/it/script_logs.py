@@ -16,6 +16,7 @@ def run(side, create, topic, send):
     delete_records(side)
     describe_producers(side, send)
     log_dirs(side)
+    alter_log_dirs(side)
 
 
 # ---- OffsetForLeaderEpoch ----
@@ -108,4 +109,23 @@ def log_dirs(side):
         ask(version, [("logged", [0, 1, 0]), ("logged", [1])], "twice")
         ask(version, [("logged", [7, -1]), ("nowhere", [0]), ("bad name", [0]), ("", [0])], "not there")
         ask(version, [("logged", [])], "no partition")
+        ask(version, [], "nothing")
+
+
+# ---- AlterReplicaLogDirs ----
+
+def alter_log_dirs(side):
+    here = side.connected().ask("describe_log_dirs", 1, {"topics": []})["results"][0]["log_dir"]
+
+    def ask(version, rows, note):
+        dirs = [{"path": path, "topics": [{"name": name, "partitions": partitions}]} for path, name, partitions in rows]
+        side.ask("alter_replica_log_dirs", version, {"dirs": dirs}, note)
+    for version in range(3):
+        ask(version, [(here, "logged", [0, 1])], "where it is")
+        ask(version, [("/no/such", "logged", [0, 1])], "no such directory")
+        ask(version, [("/no/such", "logged", [0]), (here, "logged", [0])], "twice, at last where it is")
+        ask(version, [(here, "logged", [0]), ("", "logged", [0])], "twice, at last nowhere")
+        for name in ("logged", "nowhere", "bad name"):    # one alone: topics come in the order of a hash map
+            ask(version, [(here, name, [7, -1])], "not there")
+        ask(version, [(here, "t" * 300, [0]), ("/no/such", "t" * 300, [0])], "a long name")
         ask(version, [], "nothing")
