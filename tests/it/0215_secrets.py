@@ -1,8 +1,9 @@
 """Secrets: passwords that a Java broker encrypted are read, and the other way round; a new password.encoder.secret encodes
-them anew; values of server.properties and of dynamic settings that stand in files, directories and the environment; and what
-a hostile client sends."""
+them anew; values of server.properties and of dynamic settings that stand in files, directories and the environment; what a
+hostile client sends, and what many clients change at once."""
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import kmsg
 from harness import Cluster, wait_for
@@ -129,6 +130,15 @@ def hostile(broker):
     assert shown(broker, "log.retention.ms") == before
 
 
+def together(broker, cluster):
+    """Many change one broker's settings at the same time, each a key of its own: none is lost. In 3.9 the last one wins."""
+    with ThreadPoolExecutor(16) as many:
+        list(many.map(lambda i: step(broker, (f"key.{i}", str(i))), range(64)))
+        assert all(znode(cluster)[f"key.{i}"] == str(i) for i in range(64))
+        list(many.map(lambda i: step(broker, (f"key.{i}", None)), range(64)))
+    assert not any(key.startswith("key.") for key in znode(cluster))
+
+
 def test(env):
     with Cluster(env, own_zk=True) as cluster:
         passwords(env, cluster)
@@ -137,4 +147,5 @@ def test(env):
         if env.target == "samsa":
             broker = cluster.broker(1, "hostile").start()
             hostile(broker)
+            together(broker, cluster)
             broker.stop()
