@@ -165,9 +165,32 @@ static void put_head(void)
 		stdout);
 }
 
+static void put_providers(void)
+{
+	fputs(".SH VALUES THAT STAND ELSEWHERE\n"
+	      "A value, or a part of one, may be ${file:PATH:KEY}, of a file in this format;\n"
+	      "${dir:PATH:FILE}, what is\n"
+	      "in a file of a directory; or ${env:NAME}, a variable of the environment. config.providers "
+	      "names who\n"
+	      "looks it up, here file, dir and env; config.providers.NAME.class says which of Kafka\\(aqs "
+	      "three it is\n"
+	      "(FileConfigProvider, DirectoryConfigProvider, EnvVarConfigProvider of "
+	      "org.apache.kafka.common.config.provider).\n"
+	      "config.providers.NAME.param.allowed.paths are the only paths that it looks at, and\n"
+	      "config.providers.NAME.param.allowlist.pattern fits the only variables. What cannot be had "
+	      "so stays as it\n"
+	      "is written, with a warning; a file that cannot be read is an error.\n"
+	      ".PP\n"
+	      "What is set with kafka\\-configs may have such values, too. Only this file names providers: "
+	      "who may\n"
+	      "change settings may not for that look at files.\n",
+		stdout);
+}
+
 int main(void)
 {
 	put_head();
+	put_providers();
 	puts(".SH KEYS OF SAMSA");
 	for (int key = 0; key < CONFIG_KEYS; key++)
 		if (config_descs[key].origin == ORIGIN_SAMSA)
