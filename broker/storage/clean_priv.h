@@ -1,6 +1,7 @@
 /* clean_priv.h - a cleaning from within.
  *
- *	clean.c		at home: how dirty, begin, give up, swap, end
+ *	dirt.c		at home: how dirty, and whether it is time
+ *	clean.c		at home: begin, give up, swap, end
  *	clean_map.c	on a helper: the last offset of each key
  *	clean_group.c	on a helper: segments written anew
  *
