@@ -5,6 +5,8 @@ import subprocess
 
 import java
 
+# Lines of Java's log: of this command, or of a client that one before it has left behind in the same JVM.
+LOG = re.compile(r"^\[[^\]\n]*\] (?:TRACE|DEBUG|INFO|WARN|ERROR) [^\n]*\n", re.M)
 UUID = re.compile(r"\b[\w-]{22}\b(?=\s)")
 
 
@@ -46,7 +48,7 @@ class Twins:
         their_name, our_name = ("peer", "ours") if "@" in line else ("@", "@")
         wanted, got = (plain(text, who, shuffled, mask, blanks) for text, who in ((their_out, their_name), (out, our_name)))
         if complaint and status == 1 and not their_out and not out:
-            wanted, got = first(theirs[1].replace("peer", "@")), first(err.replace("ours", "@"))
+            wanted, got = first(LOG.sub("", theirs[1]).replace("peer", "@")), first(err.replace("ours", "@"))
         if (their_status, wanted) != (status, got):
             self.differences.append(f"{name} {line}\n  Kafka {their_status}: {wanted!r}\n  ours  {status}: {got!r}")
 
