@@ -9,10 +9,9 @@
 #include <errno.h>
 
 enum {
-	TOPIC, BROKER_LIST, BOOTSTRAP, SYNC, CODEC, BATCH, RETRIES, BACKOFF, LINGER, ACKS, REQUEST_TIMEOUT,
-		METADATA_AGE,
-	MAX_BLOCK, MEMORY, PARTITION_MEMORY, READER, SOCKET_BUFFER, PROPERTY, READER_CONFIG,
-	PRODUCER_PROPERTY, PRODUCER_CONFIG,
+	TOPIC, BROKER_LIST, BOOTSTRAP, SYNC, CODEC, BATCH, RETRIES, BACKOFF, LINGER, ACKS,
+	REQUEST_TIMEOUT, METADATA_AGE, MAX_BLOCK, MEMORY, PARTITION_MEMORY, READER, SOCKET_BUFFER,
+	PROPERTY, READER_CONFIG, PRODUCER_PROPERTY, PRODUCER_CONFIG,
 };
 
 static const char line_reader_class[] = "kafka.tools.ConsoleProducer$LineMessageReader";
@@ -71,11 +70,11 @@ static const struct opt options[] = {
 /* ---- settings ---- */
 
 static const struct { const char *name; unsigned opt; } merged[] = {
-	{ "linger.ms", LINGER }, { "acks", ACKS }, { "request.timeout.ms", REQUEST_TIMEOUT }, { "retries",
-		RETRIES },
-	{ "retry.backoff.ms", BACKOFF }, { "send.buffer.bytes", SOCKET_BUFFER }, { "buffer.memory", MEMORY },
-	{ "batch.size", BATCH }, { "batch.size", PARTITION_MEMORY }, { "metadata.max.age.ms", METADATA_AGE },
-	{ "max.block.ms", MAX_BLOCK },
+	{ "linger.ms", LINGER }, { "acks", ACKS }, { "request.timeout.ms", REQUEST_TIMEOUT },
+	{ "retries", RETRIES }, { "retry.backoff.ms", BACKOFF },
+	{ "send.buffer.bytes", SOCKET_BUFFER }, { "buffer.memory", MEMORY },
+	{ "batch.size", BATCH }, { "batch.size", PARTITION_MEMORY },
+	{ "metadata.max.age.ms", METADATA_AGE }, { "max.block.ms", MAX_BLOCK },
 };
 
 static int producer_settings(struct tool *t, struct properties *p)

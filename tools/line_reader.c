@@ -122,7 +122,8 @@ int line_reader_record(struct tool *t, struct line_reader *r, struct slice line,
 	*out = (struct kafka_record){ .place = { r->topic, -1, 0 }, .headers = r->headers };
 	if (take(t, r, r->parse_headers, line, &rest, r->headers_delimiter, "headers delimiter",
 		&headers) < 0 || take(t, r, r->parse_key, line, &rest, r->key_separator, "key separator",
-		&key) < 0) return -1;
+		&key) < 0)
+		return -1;
 	out->key = unless_null(r, key);
 	out->value = unless_null(r, rest);
 	if (slice_is_null(headers) || slice_is_null(unless_null(r, headers)))

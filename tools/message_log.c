@@ -161,8 +161,8 @@ static void add_member(struct text *out, const struct group_metadata_value_membe
 	struct slice protocol)
 {
 	const struct { const char *name; struct slice value; } fields[] = {
-		{ "memberId=", m->member_id }, { ", clientId=", m->client_id }, { ", clientHost=",
-			m->client_host },
+		{ "memberId=", m->member_id }, { ", clientId=", m->client_id },
+		{ ", clientHost=", m->client_host },
 	};
 	text_utf8(out, m->member_id);
 	text_add(out, " -> MemberMetadata(");

@@ -199,7 +199,8 @@ static int set(struct shell *s)
 	if (zoo_get(s->zoo, s->path, &node) < 0)
 		return -1;
 	if (!is_meant(s, tool_printf(s->tool, "write %zu bytes over the %u bytes of", strlen(s->data),
-		node.data.n))) return 1;
+		node.data.n)))
+		return 1;
 	return write_one(s, zk_op_set(s->path, slice_str(s->data), wanted_version(s->tool)));
 }
 
@@ -297,9 +298,9 @@ static const struct {
 	int (*run)(struct shell *s);
 	unsigned least, most; /* words behind the verb */
 } known[] = {
-	{ "ls", list, 0, 1 }, { "get", get, 1, 1 }, { "tree", tree, 0, 1 }, { "set", set, 2, 2 }, { "create",
-		create, 1, 2 },
-	{ "delete", delete, 1, 1 }, { "watch", watch, 1, 1 }, { "check", check, 0, 0 },
+	{ "ls", list, 0, 1 }, { "get", get, 1, 1 }, { "tree", tree, 0, 1 }, { "set", set, 2, 2 },
+	{ "create", create, 1, 2 }, { "delete", delete, 1, 1 }, { "watch", watch, 1, 1 },
+	{ "check", check, 0, 0 },
 };
 
 /* The words behind the verb. */
