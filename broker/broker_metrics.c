@@ -94,25 +94,56 @@ static void put_sessions(const struct census *c, struct page *p)
 	put(p, METRIC_FETCH_SESSION_PARTITIONS, partitions);
 }
 
-static void put_groups(const struct census *c, struct page *p)
+static void put_states(const struct census *c, struct page *p)
 {
 	static const enum metric by_state[GROUP_STATES] = {
 		[GROUP_EMPTY] = METRIC_GROUPS_EMPTY, [GROUP_PREPARING] = METRIC_GROUPS_PREPARING,
 		[GROUP_COMPLETING] = METRIC_GROUPS_COMPLETING, [GROUP_STABLE] = METRIC_GROUPS_STABLE,
 		[GROUP_DEAD] = METRIC_GROUPS_DEAD };
-	struct coordinator_figures sum = { 0 };
-	uint64_t groups = 0;
+	uint64_t offsets = 0, groups = 0, of_state[GROUP_STATES] = { 0 };
 	for (int i = 0; i < c->n_cores; i++) {
-		sum.offsets += c->cores[i].groups.offsets;
-		for (int state = 0; state < GROUP_STATES; state++)
-			sum.groups[state] += c->cores[i].groups.groups[state];
+		offsets += c->groups[i].offsets;
+		for (int state = 0; state < GROUP_STATES; state++) {
+			of_state[state] += c->groups[i].groups[state];
+			groups += c->groups[i].groups[state];
+		}
 	}
-	for (int state = 0; state < GROUP_STATES; state++)
-		groups += sum.groups[state];
-	put(p, METRIC_GROUP_OFFSETS, sum.offsets);
+	put(p, METRIC_GROUP_OFFSETS, offsets);
 	put(p, METRIC_GROUPS, groups);
 	for (int state = 0; state < GROUP_STATES; state++)
-		put(p, by_state[state], sum.groups[state]);
+		put(p, by_state[state], of_state[state]);
+}
+
+static int64_t of_commit(enum metric metric, const struct census_commit *commit)
+{
+	return metric == METRIC_GROUP_OFFSET ? commit->offset : commit->lag;
+}
+
+static void put_commits(const struct census *c, struct page *p, enum metric metric)
+{
+	page_head(p, metric);
+	for (int core = 0; core < c->n_cores; core++)
+		for (int i = 0; i < c->groups[core].n_commits; i++) {
+			const struct census_commit *commit = &c->groups[core].commits[i];
+			const struct census_partition *at = &c->partitions[commit->partition];
+			const struct number index = number(at->index);
+			const char *const *labels = LABELS(commit->group, at->topic->name, index.text);
+			if (metric != METRIC_GROUP_BEHIND)
+				page_whole(p, metric, labels, (uint64_t)of_commit(metric, commit));
+			else if (commit->behind_ms >= 0)
+				page_real(p, metric, labels, (double)commit->behind_ms / 1e3);
+		}
+}
+
+static void put_groups(const struct census *c, struct page *p)
+{
+	uint64_t cut = 0;
+	put_states(c, p);
+	for (enum metric i = METRIC_GROUP_OFFSET; i <= METRIC_GROUP_BEHIND; i++)
+		put_commits(c, p, i);
+	for (int core = 0; core < c->n_cores; core++)
+		cut += c->groups[core].cut;
+	put(p, METRIC_GROUPS_CUT, cut);
 }
 
 static uint64_t of_net(enum metric metric, const struct net_counters *n)

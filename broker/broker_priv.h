@@ -1,5 +1,5 @@
 /* broker_priv.h - inside the broker object: broker.c has the order, broker_zk.c what ZooKeeper has to do with
- * it, broker_listen.c the listeners, broker_banner.c what a person is told at the start, census.c what the
+ * it, broker_listen.c the listeners, broker_banner.c what a person is told at the start, census*.c what the
  * rooms tell for metrics, broker_http.c who tells it. */
 #ifndef SAMSA_BROKER_PRIV_H
 #define SAMSA_BROKER_PRIV_H

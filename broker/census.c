@@ -20,7 +20,7 @@ static bool has_rooms(const struct broker *b)
 struct visit {
 	struct broker *b;
 	struct census *census;
-	int from, upto; /* partitions; from alone: the place in a core's row of them */
+	int from, upto; /* partitions */
 };
 
 static void core_run(struct reactor *there, struct call *call)
@@ -38,28 +38,6 @@ static void core_run(struct reactor *there, struct call *call)
 	if (v->census->has_net)
 		net_count(v->b->net, core, &out->net);
 	call_done(there, call);
-}
-
-/* ---- on each core: its groups, those of one partition of __consumer_offsets at a time ---- */
-
-static void groups_run(struct reactor *there, struct call *call)
-{
-	const struct visit *v = call->arg;
-	int core = reactor_core(there);
-	struct census_core *out = &v->census->cores[core];
-	out->more_groups = coordinator_figures_add(v->b->coordinators[core], v->from, &out->groups);
-	call_done(there, call);
-}
-
-static void ask_groups(struct broker *b, struct census *c)
-{
-	struct visit v = { .b = b, .census = c };
-	for (bool more = c->has_rooms; more; v.from++) {
-		call_run_all(b->control, b->reactors, c->n_cores, groups_run, &v, 0);
-		more = false;
-		for (int i = 0; i < c->n_cores; i++)
-			more = more || c->cores[i].more_groups;
-	}
 }
 
 /* ---- on each core: its partitions ---- */
@@ -215,9 +193,10 @@ void census_take(struct broker *b, struct census *c)
 	struct visit v = { .b = b, .census = c };
 	c->cores = mem_zalloc((size_t)c->n_cores * sizeof *c->cores);
 	call_run_all(b->control, b->reactors, c->n_cores, core_run, &v, 0);
-	ask_groups(b, c);
 	list_partitions(c);
 	ask_partitions(b, c);
+	if (c->has_rooms)
+		census_take_groups(b, c);
 	ask_control(b, c);
 }
 
@@ -226,6 +205,11 @@ void census_clear(struct census *c)
 	meta_put(c->meta);
 	free(c->cores);
 	free(c->partitions);
+	for (int i = 0; c->groups && i < c->n_cores; i++) {
+		arena_free(&c->groups[i].arena);
+		free(c->groups[i].commits);
+	}
+	free(c->groups);
 	free(c->dirs);
 	*c = (struct census){ 0 };
 }

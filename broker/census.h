@@ -9,12 +9,14 @@
 #include "broker/cluster/meta.h"
 #include "broker/cluster/zkc.h"
 #include "broker/controller/controller.h"
-#include "broker/group/coordinator.h"
+#include "broker/group/group.h"
 #include "broker/net/net.h"
 #include "broker/replica/manager.h"
 
 enum {
 	CENSUS_ROUND = 256,   /* partitions of each core that are asked for at a time */
+	CENSUS_COMMITS = 100000, /* offsets of groups that are told of one core */
+	CENSUS_NAMES_BYTES = 64 * 1024 * 1024, /* of one core's groups */
 	CENSUS_WHY_BYTES = 256,
 };
 
@@ -37,8 +39,6 @@ struct census_core {
 	uint64_t turns;
 	int sessions;                /* of fetches */
 	int64_t session_partitions;
-	struct coordinator_figures groups;
-	bool more_groups;            /* while it is asked */
 	struct net_counters net;
 };
 
@@ -46,6 +46,23 @@ struct census_dir {
 	const char *path; /* the configuration's */
 	bool offline;
 	int uncleanable;  /* partitions that compaction has given up on */
+};
+
+/* What a group has committed for a partition that is led here. */
+struct census_commit {
+	const char *group;
+	int partition;      /* among the census' */
+	int64_t offset, lag;
+	int64_t behind_ms;  /* how long ago the first record was written that it has not read; -1 not known */
+};
+
+/* The groups of one core. */
+struct census_groups {
+	uint64_t groups[GROUP_STATES], offsets;
+	struct arena arena; /* of the names */
+	struct census_commit *commits;
+	int n_commits, room;
+	bool cut;           /* there were more than CENSUS_COMMITS */
 };
 
 struct census {
@@ -58,6 +75,7 @@ struct census {
 	struct metadata *meta;
 	struct census_partition *partitions;
 	int n_partitions;
+	struct census_groups *groups; /* of each core */
 	struct census_dir *dirs;
 	int n_dirs;
 	struct manager_cleaner_figures cleaner; /* zero: it is switched off */
@@ -70,6 +88,9 @@ struct census {
 };
 
 struct broker;
+
+/* A part of it (census_groups.c), when the partitions are known. */
+void census_take_groups(struct broker *b, struct census *c);
 
 /* In a fiber of the control reactor; `c` is empty, but for `whole`. */
 void census_take(struct broker *b, struct census *c);

@@ -73,7 +73,6 @@ static void elected(struct coordinator *co, int32_t index, int32_t epoch)
 	if (at->state != COORDINATED_NONE)
 		return; /* led here before, too: all is known */
 	coordinator_info(co, "Elected as the group coordinator for partition %d in epoch %d", index, epoch);
-	cleanup_start(co);
 	at->state = COORDINATED_LOADING;
 	co->n_loading++;
 	co->loads++;
@@ -237,31 +236,31 @@ void coordinator_group_remove(struct group *g, enum kerr why)
 	group_drop(g);
 }
 
+static void each_of(struct coordinated *at, void (*each)(void *arg, struct group *g), void *arg)
+{
+	struct group *g, *next;
+	if (at->state == COORDINATED_ACTIVE)
+		HASH_ITER(hh, at->groups, g, next)
+			each(arg, g);
+}
+
 void coordinator_groups_each(struct coordinator *co, void (*each)(void *arg, struct group *g), void *arg)
 {
 	CHECK_OBJ_NOTNULL(co, COORDINATOR_MAGIC);
-	struct coordinated *at, *next_at;
-	struct group *g, *next;
-	HASH_ITER(hh, co->partitions, at, next_at)
-		if (at->state == COORDINATED_ACTIVE)
-			HASH_ITER(hh, at->groups, g, next)
-				each(arg, g);
+	struct coordinated *at, *next;
+	HASH_ITER(hh, co->partitions, at, next)
+		each_of(at, each, arg);
 }
 
-bool coordinator_figures_add(const struct coordinator *co, int nth, struct coordinator_figures *f)
+bool coordinator_groups_nth(struct coordinator *co, int nth, void (*each)(void *arg, struct group *g),
+			    void *arg)
 {
 	CHECK_OBJ_NOTNULL(co, COORDINATOR_MAGIC);
-	_Static_assert((int)COORDINATOR_STATES == (int)GROUP_STATES, "a count for each state");
 	reactor_must_be_here(co->home);
 	struct coordinated *at = co->partitions;
-	struct group *g, *next;
 	while (at && nth-- > 0)
 		at = at->hh.next;
-	if (!at)
-		return false;
-	HASH_ITER(hh, at->groups, g, next) {
-		f->groups[g->state]++;
-		f->offsets += offsets_count(g->offsets);
-	}
-	return true;
+	if (at)
+		each_of(at, each, arg);
+	return at != NULL;
 }

@@ -32,7 +32,6 @@ struct load;
 
 enum {
 	COORDINATOR_GROUPS_MAX = 1000 * 1000, /* on one core */
-	COORDINATOR_STATES = 5,               /* GROUP_STATES */
 };
 
 #define GROUP_LOGGER "kafka.coordinator.group.GroupCoordinator"
@@ -127,14 +126,9 @@ void coordinator_group_remove(struct group *g, enum kerr why);
 /* All groups of the core, in partitions that are ACTIVE. `each` may remove the group it is given. */
 void coordinator_groups_each(struct coordinator *co, void (*each)(void *arg, struct group *g), void *arg);
 
-/* Groups by state, and offsets, of one core. */
-struct coordinator_figures {
-	uint64_t groups[COORDINATOR_STATES];
-	uint64_t offsets;
-};
-
-/* Adds those of the core's `nth` partition, so that other things come in between; false: it has fewer. */
-bool coordinator_figures_add(const struct coordinator *co, int nth, struct coordinator_figures *f);
+/* Those of the core's `nth` partition, so that other things come in between; false: it has fewer. */
+bool coordinator_groups_nth(struct coordinator *co, int nth, void (*each)(void *arg, struct group *g),
+			    void *arg);
 
 static inline bool coordinator_is_loading(const struct coordinator *co)
 {

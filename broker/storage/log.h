@@ -230,6 +230,9 @@ uint32_t log_segments(const struct log *log);
 int64_t log_active_base(const struct log *log);
 int64_t log_first_base(const struct log *log);   /* of the first segment: at or below the start */
 int64_t log_largest_timestamp(const struct log *log); /* -1 when none */
+/* About when the record at `offset` was written: by its batch, or by its segment where the disk would have to
+ * be waited for. -1: not known. */
+int64_t log_timestamp_about(const struct log *log, int64_t offset);
 const char *log_dir(const struct log *log);
 struct reactor *log_home(const struct log *log);  /* NULL when it has none */
 bool log_failed(const struct log *log);           /* offline after a failed write */

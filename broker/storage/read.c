@@ -131,6 +131,18 @@ static void answer(struct log *log, struct log_read *op, uint32_t i, const struc
 		collect_aborted(log, op, i);
 }
 
+int64_t log_timestamp_about(const struct log *log, int64_t offset)
+{
+	struct segment_found found;
+	log_must_be_home(log);
+	if (log->state != LOG_HOME || offset >= log->end)
+		return -1;
+	const struct segment *s = log->segments[log_segment_at(log, max_of(offset, log->start))];
+	struct segment_view v = segment_view(s, log->dir);
+	bool known = segment_find(&v, offset, false, &found) == 1 && found.max_timestamp >= 0;
+	return known ? found.max_timestamp : s->max_timestamp;
+}
+
 /* ---- with the help of a helper ---- */
 
 static bool serve(struct log *log, struct log_read *op, uint32_t i);

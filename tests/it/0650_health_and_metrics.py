@@ -5,6 +5,7 @@ import http.client
 import re
 import socket
 
+import kmsg
 from harness import Cluster, wait_for
 
 TARGETS = ("samsa",)    # Apache Kafka tells this over JMX, which needs a Java agent
@@ -156,6 +157,30 @@ def counts(env, broker, port):
     check_broker(page)
 
 
+def groups(broker, port):
+    """How far a group is behind, in records and in seconds."""
+    commit = {"group_id": "behind", "generation_id_or_member_epoch": -1, "topics": [
+        {"name": "counted", "partitions": [{"partition_index": 1, "committed_offset": 100}, {"partition_index": 2, "committed_offset": 0}]}]}
+    find = {"key_type": 0, "coordinator_keys": ["behind"]}
+    with kmsg.Connection(broker.port) as connection:
+        wait_for("the group is coordinated", lambda: connection.ask("find_coordinator", 4, find)["coordinators"][0]["error_code"] == 0)
+
+        def committed():
+            topics = connection.ask("offset_commit", 8, commit)["topics"]
+            return not any(p["error_code"] for t in topics for p in t["partitions"])
+        wait_for("its offsets are committed", committed)
+    page = Page(port)
+    of = "kafka_coordinator_group_groupmetadatamanager_num"
+    assert (page(of + "groups"), page(of + "groupsempty"), page(of + "offsets")) == (1, 1, 2)
+    there = {"consumergroup": "behind", "topic": "counted", "partition": "1"}
+    assert page("kafka_consumergroup_current_offset", **there) == 100
+    assert page("kafka_consumergroup_lag", **there) == len(LINES) - 100
+    assert 0 < page("samsa_consumergroup_lag_seconds", **there) < 3600
+    there["partition"] = "2"
+    assert page("kafka_consumergroup_lag", **there) == page("samsa_consumergroup_lag_seconds", **there) == 0
+    assert page("samsa_consumergroups_left_out") == 0
+
+
 def many_at_once(port):
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         for page in pool.map(lambda _: Page(port), range(64)):
@@ -182,6 +207,7 @@ def test(env):
         broker = cluster.broker(metrics_port=port)
         before_zookeeper(cluster, broker, port)
         counts(env, broker, port)
+        groups(broker, port)
         many_at_once(port)
         assert ask(port, "/nothing")[0] == 404 and ask(port, "/")[0] == 404
         assert ask(port, "/metrics", "POST")[0] == 405

@@ -1,0 +1,156 @@
+/* census_groups.c - consumer groups for one page of metrics: how many, and how far each is behind.
+ *
+ * Groups are read on their cores, one partition of __consumer_offsets at a time; then each core is asked, for
+ * some hundred at a time, when the records were written that groups have not read. See census.h.
+ */
+#include "broker/census.h"
+
+#include "broker/base/must.h"
+#include "broker/broker_priv.h"
+#include "broker/group/coordinator.h"
+#include "broker/group/offsets.h"
+#include "broker/reactor/call.h"
+
+#include <string.h>
+
+/* ---- on each core: its groups ---- */
+
+struct look {
+	struct broker *b;
+	struct census *census;
+	int nth;
+	bool *more; /* of each core */
+};
+
+struct listing {
+	struct census *census;
+	struct census_groups *out;
+	const char *group;
+};
+
+/* The partition among the census', -1 when this broker does not lead it. */
+static int find_partition(const struct census *c, struct slice topic, int32_t index)
+{
+	int low = 0, high = c->n_partitions;
+	while (low < high) {
+		int middle = low + (high - low) / 2;
+		const struct census_partition *p = &c->partitions[middle];
+		int order = slice_compare(slice_of(p->topic->name, p->topic->name_bytes), topic);
+		if (order == 0)
+			order = (p->index > index) - (p->index < index);
+		if (order == 0)
+			return p->leader ? middle : -1;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -1;
+}
+
+static void list_commit(void *arg, struct slice topic, int32_t partition, const struct offset_commit *commit)
+{
+	struct listing *l = arg;
+	struct census_groups *out = l->out;
+	int at = find_partition(l->census, topic, partition);
+	if (at < 0)
+		return;
+	if (out->n_commits == CENSUS_COMMITS) {
+		out->cut = true;
+		return;
+	}
+	if (out->n_commits == out->room) {
+		out->room = out->room ? 2 * out->room : 64;
+		out->commits = mem_realloc(out->commits, (size_t)out->room * sizeof *out->commits);
+	}
+	int64_t lag = max_of(l->census->partitions[at].end - commit->offset, INT64_C(0));
+	out->commits[out->n_commits++] = (struct census_commit){ l->group, at, commit->offset, lag,
+								 lag > 0 ? -1 : 0 };
+}
+
+static void list_group(void *arg, struct group *g)
+{
+	struct listing *l = arg;
+	l->out->groups[g->state]++;
+	l->out->offsets += offsets_count(g->offsets);
+	if (offsets_count(g->offsets) == 0)
+		return;
+	l->group = arena_strdup(&l->out->arena, g->id);
+	if (l->group)
+		offsets_each(g->offsets, list_commit, l);
+	else
+		l->out->cut = true;
+}
+
+static void groups_run(struct reactor *there, struct call *call)
+{
+	struct look *look = call->arg;
+	int core = reactor_core(there);
+	struct listing l = { .census = look->census, .out = &look->census->groups[core] };
+	if (look->more[core])
+		look->more[core] = coordinator_groups_nth(look->b->coordinators[core], look->nth, list_group,
+							  &l);
+	call_done(there, call);
+}
+
+static bool is_any(const bool *v, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (v[i])
+			return true;
+	return false;
+}
+
+/* ---- on each core: when what they have not read was written ---- */
+
+struct dating {
+	struct broker *b;
+	struct census *census;
+	struct census_groups *groups;
+	int from, upto;
+};
+
+static void date(struct broker *b, const struct census *c, int core, struct census_commit *commit)
+{
+	const struct census_partition *at = &c->partitions[commit->partition];
+	if (at->home != core || commit->lag == 0)
+		return;
+	struct slice name = slice_of(at->topic->name, at->topic->name_bytes);
+	const struct partition *p = replicas_find(b->replicas[core], name, at->index);
+	int64_t written_ms = p ? log_timestamp_about(p->log, commit->offset) : -1;
+	if (written_ms >= 0)
+		commit->behind_ms = max_of(reactor_wall_ms(b->reactors[core]) - written_ms, INT64_C(0));
+}
+
+static void dates_run(struct reactor *there, struct call *call)
+{
+	const struct dating *d = call->arg;
+	for (int i = d->from; i < d->upto; i++)
+		date(d->b, d->census, reactor_core(there), &d->groups->commits[i]);
+	call_done(there, call);
+}
+
+static void date_all(struct broker *b, struct census *c, struct census_groups *groups)
+{
+	struct dating d = { .b = b, .census = c, .groups = groups };
+	for (; d.from < groups->n_commits; d.from = d.upto) {
+		d.upto = min_of(d.from + CENSUS_ROUND, groups->n_commits);
+		call_run_all(b->control, b->reactors, c->n_cores, dates_run, &d, 0);
+	}
+}
+
+void census_take_groups(struct broker *b, struct census *c)
+{
+	size_t n = (size_t)c->n_cores;
+	struct look look = { .b = b, .census = c, .more = mem_alloc(n * sizeof *look.more) };
+	c->groups = mem_zalloc(n * sizeof *c->groups);
+	for (size_t i = 0; i < n; i++) {
+		look.more[i] = true;
+		arena_init(&c->groups[i].arena, CENSUS_NAMES_BYTES);
+	}
+	for (; is_any(look.more, c->n_cores); look.nth++)
+		call_run_all(b->control, b->reactors, c->n_cores, groups_run, &look, 0);
+	free(look.more);
+	for (size_t i = 0; i < n; i++)
+		date_all(b, c, &c->groups[i]);
+}
