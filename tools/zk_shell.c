@@ -19,19 +19,19 @@ static const char *const verbs[] = { "ls", "get", "tree", "set", "create", "dele
 static const struct opt options[] = {
 	[ZOOKEEPER] = { "zookeeper", OPT_TEXT, "host:port,.../chroot",
 		"The servers of ZooKeeper and the root of the cluster, as zookeeper.connect has them.",
-		.fallback = "localhost:2181", .own = true },
+		.fallback = "localhost:2181" },
 	[TIMEOUT] = { "timeout", OPT_INT, "ms",
-		"How long to wait for a server.", .fallback = "10000", .own = true },
+		"How long to wait for a server.", .fallback = "10000" },
 	[RAW] = { "raw", OPT_FLAG, NULL,
-		"get: only the bytes that are in the node.", .own = true },
+		"get: only the bytes that are in the node." },
 	[JSON] = { "json", OPT_FLAG, NULL,
-		"Print JSON, a line for each node or contradiction.", .own = true },
+		"Print JSON, a line for each node or contradiction." },
 	[RECURSIVE] = { "recursive", OPT_FLAG, NULL,
-		"delete: the nodes below too.", .own = true },
+		"delete: the nodes below too." },
 	[NODE_VERSION] = { "node-version", OPT_INT, "version",
-		"set, delete: only when the node has this version.", .own = true },
+		"set, delete: only when the node has this version." },
 	[YES] = { "yes", OPT_FLAG, NULL,
-		"set, create, delete: do it. Without, they only say what they would do.", .own = true },
+		"set, create, delete: do it. Without, they only say what they would do." },
 };
 
 /* ---- showing ---- */
