@@ -100,7 +100,7 @@ struct request {
 	int32_t correlation_id;
 	struct slice client_id;
 	struct kdec body;
-	int64_t received_ns;
+	struct tally_times times;
 	uint32_t bytes;             /* of the frame */
 	int also;                   /* a kind that it is counted as beside its key: see tally.h */
 	struct msg msg;             /* to another reactor and back */

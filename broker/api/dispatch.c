@@ -98,6 +98,7 @@ static void request_closed(struct conn_slot *slot)
 	struct request *req = container_of(slot, struct request, slot);
 	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
 	struct api_core *c = req->core;
+	tally_forget(&req->times);
 	buf_put(req->holder);
 	req->holder = NULL;
 	arena_reset(&req->arena);
@@ -125,7 +126,7 @@ static struct request *request_new(struct api_core *c, struct conn *conn, struct
 	req->core = c;
 	req->conn = conn;
 	req->holder = buf_get(holder);
-	req->received_ns = reactor_now_ns(c->reactor);
+	tally_arrived(&c->tally, &req->times);
 	req->bytes = bytes;
 	req->also = TALLY_NONE;
 	req->state = NULL;
@@ -194,7 +195,9 @@ struct kenc *response_begin(struct request *req)
 
 static void count(struct request *req)
 {
-	struct tally_entry e = { req->received_ns, req->bytes, req->row->key, (int16_t)req->also,
+	tally_forget(&req->times);
+	req->times.given_ns = reactor_now_ns(req->core->reactor);
+	struct tally_entry e = { req->times, req->bytes, req->row->key, (int16_t)req->also,
 				 (int16_t)req->version };
 	tally_answered(&req->core->tally, &e);
 }
@@ -216,10 +219,12 @@ void response_send(struct request *req)
 	if (error)
 		log_error(LOGGER, "The response to api key %d, version %d cannot be made: %s.", req->row->key,
 			  req->version, strerror(-error));
-	if (is_away(req))
+	if (is_away(req)) {
+		req->times.made_ns = sys_mono_ns();
 		request_to_core(req, answer);
-	else
+	} else {
 		answer(req);
+	}
 }
 
 void response_none(struct request *req)
@@ -245,6 +250,7 @@ static void control_fiber(void *arg)
 	while ((next = list_pop_front(&api->line))) {
 		struct request *req = list_entry(next, struct request, link);
 		CHECK_OBJ(req, REQUEST_MAGIC);
+		req->times.started_ns = sys_mono_ns();
 		req->next(req);
 	}
 	if (--api->fibers == 0 && api->draining)

@@ -87,6 +87,19 @@ def check_counts(before, page, broker):
     assert page.sum("kafka_cluster_partition_insyncreplicascount") == 3
 
 
+STAGES = ("requestqueuetimems", "localtimems", "remotetimems", "responsequeuetimems", "responsesendtimems")
+MICROSECOND = 0.001
+
+
+def check_stages(of, page, request):
+    """The stages are together the whole, but for what each loses below a microsecond."""
+    count, whole = (page(of + "totaltimems" + what, request=request) for what in ("_count", "_sum"))
+    sums = [page(of + stage + "_sum", request=request) for stage in STAGES]
+    assert all(page(of + stage + "_count", request=request) == count for stage in STAGES)
+    assert abs(sum(sums) - whole) <= len(STAGES) * MICROSECOND * count, f"{request}: {sums} of {whole}"
+    assert sums[1] > 0, f"{request}: none is local"
+
+
 def check_requests(before, page):
     of = "kafka_network_requestmetrics_"
     for request in ("Produce", "Fetch", "FetchConsumer", "Metadata", "ApiVersions"):
@@ -96,6 +109,10 @@ def check_requests(before, page):
         assert 0 < page(of + "totaltimems_sum", request=request)
         quantiles = [page(of + "totaltimems", request=request, quantile=q) for q in ("0.50", "0.75", "0.95", "0.99", "0.999")]
         assert quantiles == sorted(quantiles) and quantiles[0] > 0
+        check_stages(of, page, request)
+    # Topics are made in the control plane; a consumer at the end of its log waits for more.
+    assert page(of + "requestqueuetimems_sum", request="CreateTopics") > 0 and page(of + "responsequeuetimems_sum", request="CreateTopics") > 0
+    assert page(of + "remotetimems_sum", request="CreateTopics") == 0 < page(of + "remotetimems_sum", request="FetchConsumer")
     assert page(of + "requestbytes_sum", request="Produce") > page.topic("bytesin")
     frames = page.sum("kafka_server_socket_server_metrics_request_total")
     assert frames >= page.sum(of + "requests_total") - page(of + "totaltimems_count", request="FetchConsumer")

@@ -28,7 +28,8 @@ static void unmake(struct fixture *f)
 
 static void answered(struct fixture *f, int64_t received_ns, int also)
 {
-	struct tally_entry e = { received_ns, 100, KAPI_FETCH, (int16_t)also, 11 };
+	struct tally_entry e = { { .received_ns = received_ns, .left_ns = INT64_MAX }, 100, KAPI_FETCH,
+				 (int16_t)also, 11 };
 	tally_answered(&f->tally, &e);
 }
 
@@ -90,6 +91,73 @@ static void time_is_never_negative(void)
 	unmake(&f);
 }
 
+static void expect_stages(const struct tally_times *times, int64_t now_ns, const int64_t want[STAGES])
+{
+	int64_t got[STAGES], sum = 0;
+	tally_stages(times, now_ns, got);
+	for (int i = 0; i < STAGES; i++) {
+		CU_ASSERT_EQUAL(got[i], want[i]);
+		sum += got[i];
+	}
+	CU_ASSERT_EQUAL(sum, now_ns - times->received_ns);
+}
+
+static void stages_are_together_the_whole(void)
+{
+	const struct tally_times in_turn = { .received_ns = 100, .left_ns = INT64_MAX, .given_ns = 100 };
+	expect_stages(&in_turn, 150, (int64_t[STAGES]){ 0, 50, 0, 0, 0 });
+	const struct tally_times waited = { .received_ns = 100, .left_ns = 120, .given_ns = 500 };
+	expect_stages(&waited, 530, (int64_t[STAGES]){ 0, 20, 380, 0, 30 });
+	const struct tally_times other_core = { .received_ns = 100, .left_ns = 120, .made_ns = 400,
+						.given_ns = 500 };
+	expect_stages(&other_core, 530, (int64_t[STAGES]){ 0, 20, 280, 100, 30 });
+	const struct tally_times control = { .received_ns = 100, .started_ns = 200, .left_ns = 120,
+					     .made_ns = 400, .given_ns = 500 };
+	expect_stages(&control, 530, (int64_t[STAGES]){ 100, 200, 0, 100, 30 });
+}
+
+/* The turn that takes the answer may have begun before the answer was made. */
+static void stages_are_never_negative(void)
+{
+	const struct tally_times early = { .received_ns = 100, .started_ns = 90, .left_ns = 120,
+					   .made_ns = 400, .given_ns = 380 };
+	expect_stages(&early, 390, (int64_t[STAGES]){ 0, 290, 0, 0, 0 });
+}
+
+/* Work that a request left to the end of the turn, and that answers it. */
+struct put_off {
+	struct deferred deferred;
+	struct tally_times times;
+};
+
+static void put_off_run(struct reactor *here, struct deferred *d)
+{
+	struct put_off *w = container_of(d, struct put_off, deferred);
+	CU_ASSERT_TRUE(w->times.received_ns <= reactor_now_ns(here));
+	tally_forget(&w->times);
+}
+
+/* Who stays behind when the turn ends is stamped; who is answered by the turn's last work is not. */
+static void only_what_waits_is_stamped(void)
+{
+	struct fixture f;
+	struct tally_times waits = { 0 };
+	struct put_off work = { .deferred.run = put_off_run };
+	make(&f);
+	tally_arrived(&f.tally, &work.times);
+	reactor_defer(f.reactor, &work.deferred);
+	reactor_turn(f.reactor, 0);
+	CU_ASSERT_EQUAL(work.times.left_ns, INT64_MAX);
+	for (int i = 0; i < 2; i++) {
+		tally_arrived(&f.tally, &waits);
+		CU_ASSERT_EQUAL(waits.left_ns, INT64_MAX);
+		reactor_turn(f.reactor, 0);
+		CU_ASSERT_TRUE(waits.left_ns >= waits.received_ns && waits.left_ns < INT64_MAX);
+	}
+	tally_forget(&waits);
+	unmake(&f);
+}
+
 int main(void)
 {
 	static const struct ut_case cases[] = {
@@ -97,6 +165,9 @@ int main(void)
 		UT(a_turn_is_counted_at_its_end),
 		UT(many_are_counted_at_once),
 		UT(time_is_never_negative),
+		UT(stages_are_together_the_whole),
+		UT(stages_are_never_negative),
+		UT(only_what_waits_is_stamped),
 	};
 	return ut_run("tally", cases, countof(cases));
 }
