@@ -73,6 +73,7 @@ static void elected(struct coordinator *co, int32_t index, int32_t epoch)
 	if (at->state != COORDINATED_NONE)
 		return; /* led here before, too: all is known */
 	coordinator_info(co, "Elected as the group coordinator for partition %d in epoch %d", index, epoch);
+	cleanup_start(co);
 	at->state = COORDINATED_LOADING;
 	co->n_loading++;
 	co->loads++;
