@@ -26,7 +26,6 @@ enum {
 	ACKS_NONE = 0,
 	ACKS_LEADER = 1,
 	BATCH_INFLATED_MAX = 512 * 1024 * 1024, /* most bytes that one compressed batch may come to */
-	VERSION_BATCHES = 3,                    /* the first version that takes batches of format 2 alone */
 	VERSION_TELLS_LEADER = 10,
 };
 
@@ -38,7 +37,7 @@ struct part {
 	struct hop *hop;
 	struct batch_checked checked;
 	struct partition_append append;
-	struct buf *rebuilt;           /* the batch in the topic's codec; NULL: the frame's own bytes */
+	struct buf *rebuilt;           /* in the topic's codec and format 2; NULL: the frame's own bytes */
 	enum kerr error;
 	int64_t log_start_offset;
 	int64_t log_append_time;
@@ -330,9 +329,6 @@ static enum kerr check_records(struct request *req, struct part *p, const struct
 	int64_t now_ms = reactor_wall_ms(req->core->reactor);
 	enum kerr error = batch_check(req->core->codecs, &req->arena, req->version, p->from->records.bytes,
 				      &rules, now_ms, &p->checked);
-	/* Formats 0 and 1 are not served, although their versions are said (see api.tbl). */
-	if (req->version < VERSION_BATCHES && error == KERR_UNSUPPORTED_FOR_MESSAGE_FORMAT)
-		return KERR_UNSUPPORTED_VERSION;
 	if (error || p->checked.batch.n == 0)
 		return error;
 	if (batch_is_transactional(&p->checked.batch)) {

@@ -312,12 +312,17 @@ struct batch_bad_record {
 };
 
 struct batch_checked {
-	struct batch batch;		/* the one batch; n == 0: nothing to append (only before v3) */
+	struct batch batch;		/* the first, of magic 2 the only one; n == 0: nothing to append
+					 * (only before v3) */
+	struct slice set;		/* of a good check: all to append; of magic 0 and 1 maybe many */
 	bool framed;			/* what the version allows is there; faults beyond are the log's */
-	bool rebuild;			/* the topic wants another codec: batch_rebuild() before the append */
+	bool rebuild;			/* magic 0 or 1, or the topic wants another codec: batch_rebuild()
+					 * before the append */
+	enum codec codec;		/* that it is appended in */
 	int32_t count;
 	int64_t max_timestamp;		/* real maximum of the records; now for LogAppendTime */
-	int32_t max_timestamp_delta;	/* the first record's that has it; the last's for LogAppendTime */
+	int32_t max_timestamp_delta;	/* the first record's that has it; the last's for LogAppendTime. Of
+					 * magic 0 and 1 it means nothing */
 	/* When refused: */
 	const char *why;		/* in the arena or static; NULL: nothing to add to the code */
 	struct batch_bad_record *bad;	/* in the arena, at most BATCH_BAD_RECORDS_MAX */
@@ -333,8 +338,8 @@ enum kerr batch_first_flags(struct slice records, bool *transactional, bool *ide
 enum kerr batch_check(struct codecs *codecs, struct arena *arena, int version, struct slice records,
 	const struct batch_rules *rules, int64_t now_ms, struct batch_checked *out);
 
-/* The batch again in the codec of the rules, as LogValidator would write it; offsets from 0. The result
- * has one hold. MESSAGE_TOO_LARGE when it is now over max_message_bytes. Only for out->rebuild of a good
+/* The set again as one batch of magic 2, as LogValidator would write it; offsets from 0. The result has one
+ * hold. MESSAGE_TOO_LARGE when it is now over max_message_bytes. Only for out->rebuild of a good
  * batch_check(). */
 enum kerr batch_rebuild(struct codecs *codecs, const struct batch_checked *checked,
 	const struct batch_rules *rules, int64_t now_ms, struct buf **out, const char **why);

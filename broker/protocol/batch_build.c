@@ -1,4 +1,4 @@
-/* batch_build.c - writing batches of magic 2: our own, and a producer's in another codec. */
+/* batch_build.c - writing batches of magic 2: our own, and a producer's in another codec or format. */
 #include "broker/protocol/batch_priv.h"
 
 #include "broker/base/crc32c.h"
@@ -238,13 +238,14 @@ struct buf *batch_end_marker(int64_t producer_id, int16_t producer_epoch, int64_
 	return batch_builder_finish(&b);
 }
 
-static struct batch_settings settings_of(const struct batch *b, const struct batch_rules *rules,
+static struct batch_settings settings_of(const struct batch_checked *checked, const struct batch_rules *rules,
 	int64_t now_ms)
 {
+	const struct batch *b = &checked->batch;
 	struct batch_settings s = {
-		.codec = (enum codec)rules->codec,
+		.codec = checked->codec,
 		.level = rules->level,
-		.attributes = batch_attributes(b) & BATCH_TRANSACTIONAL,
+		.attributes = batch_is_transactional(b) ? BATCH_TRANSACTIONAL : 0,
 		.leader_epoch = -1,
 		.producer_id = batch_producer_id(b),
 		.producer_epoch = batch_producer_epoch(b),
@@ -264,40 +265,55 @@ static enum kerr copy_records(struct batch_builder *to, struct records *from, co
 
 	while (records_next(from, &r))
 		if (!batch_builder_add(to, r.timestamp, r.key, r.value, r.headers, r.header_count)) {
-			*why = "no memory to recompress the batch";
+			*why = "no memory to rebuild the batch";
 			return KERR_UNKNOWN_SERVER_ERROR;
 		}
 	*why = from->why;
 	return from->error;
 }
 
+/* The records of one batch of magic 2, or of all messages of a set before it. */
+static enum kerr copy_all(struct batch_builder *to, const struct batch_checked *checked, size_t inflated_max,
+	const char **why)
+{
+	enum kerr error = KERR_NONE;
+	struct batch_walk walk;
+	struct records records;
+	struct batch b;
+
+	batch_walk_init(&walk, checked->set);
+	while (error == KERR_NONE && batch_next(&walk, &b)) {
+		records_open(&records, &b, to->codecs, inflated_max);
+		error = copy_records(to, &records, why);
+		records_close(&records);
+	}
+	return error;
+}
+
 enum kerr batch_rebuild(struct codecs *codecs, const struct batch_checked *checked,
 	const struct batch_rules *rules, int64_t now_ms, struct buf **out, const char **why)
 {
-	struct batch_settings settings = settings_of(&checked->batch, rules, now_ms);
+	struct batch_settings settings = settings_of(checked, rules, now_ms);
 	struct batch_builder builder;
-	struct records records;
 	enum kerr error;
 
-	must(checked->rebuild && rules->codec != BATCH_CODEC_KEEP);
+	must(checked->rebuild);
 	*out = NULL;
 	batch_builder_init(&builder, codecs, &settings, INT32_MAX);
-	records_open(&records, &checked->batch, codecs, rules->inflated_max);
-	error = copy_records(&builder, &records, why);
-	records_close(&records);
+	error = copy_all(&builder, checked, rules->inflated_max, why);
 	if (error == KERR_NONE)
 		*out = batch_builder_finish(&builder);
 	batch_builder_free(&builder);
 	if (error != KERR_NONE)
 		return error;
 	if (!*out) {
-		*why = "no memory to recompress the batch";
+		*why = "no memory to rebuild the batch";
 		return KERR_UNKNOWN_SERVER_ERROR;
 	}
 	if ((*out)->used <= (uint32_t)max_of(rules->max_message_bytes, 0))
 		return KERR_NONE;
 	buf_put(*out);
 	*out = NULL;
-	*why = "the batch is larger than max.message.bytes when it is recompressed";
+	*why = "the batch is larger than max.message.bytes when it is rebuilt";
 	return KERR_MESSAGE_TOO_LARGE;
 }

@@ -4,6 +4,10 @@
  * One pass for the CRC and one over the records. The faults of a batch (its frame, header, or the build of a
  * record) end the check at once. The faults of a record (no key, a timestamp out of range) are gathered, so
  * that the producer learns all of them.
+ *
+ * Messages of magic 0 and 1 come as a set: as many as there are, or one wrapper. They become one batch
+ * (batch_rebuild()), since Kafka stores magic 2 alone from inter.broker.protocol.version 3.0 on, whatever
+ * message.format.version says.
  */
 #include "broker/protocol/batch_priv.h"
 
@@ -148,16 +152,11 @@ static enum kerr check_rebuild(struct check *c)
 	return KERR_NONE;
 }
 
-static enum kerr check_records(struct check *c, struct codecs *codecs)
+/* What comes of a walk over records: its own error, or that of what was gathered. */
+static enum kerr sum_up(struct check *c, enum kerr error)
 {
 	struct batch_checked *out = c->out;
-	enum kerr error;
 
-	out->max_timestamp = -1;
-	if (batch_codec(&out->batch) == CODEC_NONE)
-		error = check_plain(c, codecs);
-	else
-		error = check_by_reader(c, codecs);
 	if (error != KERR_NONE) {
 		out->bad_count = 0; /* the batch itself is at fault */
 		return error;
@@ -166,6 +165,70 @@ static enum kerr check_records(struct check *c, struct codecs *codecs)
 		return refuse(out, c->timestamp_is_bad ? KERR_INVALID_TIMESTAMP : KERR_INVALID_RECORD,
 			c->timestamp_is_bad ? "the timestamps of some records are not allowed" :
 			"some records are not allowed in this topic");
+	return KERR_NONE;
+}
+
+/* ---- The messages of a set of magic 0 or 1 ------------------------------------------------------------- */
+
+/* The CRC of a message that is its own batch was looked at with the batch. */
+static bool inner_crc_is_good(const struct record *r)
+{
+	struct batch message = { r->message.p, r->message.n };
+
+	return batch_crc_is_good(&message);
+}
+
+/* One message, or those in one wrapper: their indexes count from 0, and their faults end the check. */
+static enum kerr check_messages(struct check *c, const struct batch *b, struct codecs *codecs)
+{
+	enum kerr error = KERR_NONE;
+	struct records records;
+	struct record r;
+	int32_t index = 0;
+
+	c->log_append_time = batch_is_log_append_time(b);
+	records_open(&records, b, codecs, c->rules->inflated_max);
+	for (; error == KERR_NONE && records_next(&records, &r); index++) {
+		if (r.magic != batch_magic(b))
+			record_is_bad(c, index, "an inner message has another magic than its wrapper");
+		else if (batch_codec(b) != CODEC_NONE && !inner_crc_is_good(&r))
+			error = refuse(c->out, KERR_CORRUPT_MESSAGE, "the CRC of an inner message is wrong");
+		else
+			judge(c, index, !slice_is_null(r.key), r.timestamp);
+	}
+	if (records.error != KERR_NONE)
+		error = refuse(c->out, records.error, records.why);
+	records_close(&records);
+	c->out->count += index;
+	return sum_up(c, error);
+}
+
+static enum kerr check_set(struct check *c, struct codecs *codecs)
+{
+	enum kerr error = KERR_NONE;
+	struct batch_walk walk;
+	struct batch b;
+
+	batch_walk_init(&walk, c->out->set);
+	while (error == KERR_NONE && batch_next(&walk, &b))
+		error = check_messages(c, &b, codecs);
+	return error;
+}
+
+static enum kerr check_records(struct check *c, struct codecs *codecs)
+{
+	struct batch_checked *out = c->out;
+	enum kerr error;
+
+	out->max_timestamp = -1;
+	if (batch_is_legacy(&out->batch))
+		error = check_set(c, codecs);
+	else if (batch_codec(&out->batch) == CODEC_NONE)
+		error = sum_up(c, check_plain(c, codecs));
+	else
+		error = sum_up(c, check_by_reader(c, codecs));
+	if (error != KERR_NONE)
+		return error;
 	if (c->rules->log_append_time) {
 		out->max_timestamp = c->now;
 		out->max_timestamp_delta = out->count - 1;
@@ -190,8 +253,8 @@ static enum kerr find_batch(int version, struct slice records, struct batch_chec
 		return refuse(out, KERR_INVALID_RECORD, "no whole record batch for the partition");
 	}
 	if (batch_is_legacy(&out->batch))
-		return refuse(out, version < PRODUCE_VERSION_BATCHES ? KERR_UNSUPPORTED_FOR_MESSAGE_FORMAT :
-			KERR_INVALID_RECORD, "message formats before magic 2 are not taken from producers");
+		return version < PRODUCE_VERSION_BATCHES ? KERR_NONE : refuse(out, KERR_INVALID_RECORD,
+			"messages of magic 0 and 1 are taken before Produce version 3 only");
 	if (version >= PRODUCE_VERSION_BATCHES && version < PRODUCE_VERSION_ZSTD &&
 		batch_codec(&out->batch) == CODEC_ZSTD)
 		return refuse(out, KERR_UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7");
@@ -201,11 +264,10 @@ static enum kerr find_batch(int version, struct slice records, struct batch_chec
 }
 
 /* Size, checksum and the offsets that a producer must leave to the leader. */
-static enum kerr check_envelope(const struct batch_rules *rules, struct batch_checked *out)
+static enum kerr check_envelope(const struct batch_rules *rules, const struct batch *b,
+	struct batch_checked *out)
 {
-	const struct batch *b = &out->batch;
-
-	if (batch_base_offset(b) != 0)
+	if (!batch_is_legacy(b) && batch_base_offset(b) != 0)
 		return refuse(out, KERR_INVALID_RECORD, "the base offset of a produced batch is not 0");
 	if (b->n > (uint32_t)max_of(rules->max_message_bytes, 0))
 		return refuse(out, KERR_MESSAGE_TOO_LARGE, "the batch is larger than max.message.bytes");
@@ -228,6 +290,60 @@ static enum kerr check_header(struct batch_checked *out)
 	if (batch_is_control(b))
 		return refuse(out, KERR_INVALID_RECORD, "a client may not write control records");
 	return KERR_NONE;
+}
+
+/* The one batch of magic 2, but for its records. */
+static enum kerr check_outside(const struct batch_rules *rules, struct batch_checked *out)
+{
+	const struct batch *b = &out->batch;
+	enum kerr error = check_envelope(rules, b, out);
+
+	if (error == KERR_NONE)
+		error = check_header(out);
+	if (error != KERR_NONE)
+		return error;
+	out->set = slice_of(b->p, b->n);
+	out->count = batch_count(b);
+	out->codec = (enum codec)batch_codec(b);
+	return KERR_NONE;
+}
+
+/* The same of a set of magic 0 or 1, which ends with its last whole message. */
+static enum kerr check_outsides(const struct batch_rules *rules, struct slice records,
+	struct batch_checked *out)
+{
+	enum kerr error = KERR_NONE;
+	struct batch_walk walk;
+	bool mixed = false;
+	struct batch b;
+	int count = 0;
+
+	batch_walk_init(&walk, records);
+	for (; error == KERR_NONE && batch_next(&walk, &b); count++) {
+		error = check_envelope(rules, &b, out);
+		mixed |= batch_magic(&b) != batch_magic(&out->batch);
+		if (batch_codec(&b) != CODEC_NONE)
+			out->codec = (enum codec)batch_codec(&b);
+	}
+	if (error != KERR_NONE)
+		return error;
+	if (walk.error != KERR_NONE)
+		return refuse(out, walk.error, walk.why);
+	if (count > 1 && out->codec != CODEC_NONE)
+		return refuse(out, KERR_INVALID_RECORD, "a wrapper is not alone in its message set");
+	if (mixed)
+		return refuse(out, KERR_INVALID_RECORD, "the messages of a set have not all the same magic");
+	out->set = slice_of(records.p, (size_t)(walk.p - records.p));
+	return KERR_NONE;
+}
+
+static void choose_codec(const struct batch_rules *rules, struct batch_checked *out)
+{
+	bool other = rules->codec != BATCH_CODEC_KEEP && rules->codec != (int)out->codec;
+
+	out->rebuild = other || batch_is_legacy(&out->batch);
+	if (other)
+		out->codec = (enum codec)rules->codec;
 }
 
 enum kerr batch_first_flags(struct slice records, bool *transactional, bool *idempotent, const char **why)
@@ -256,13 +372,16 @@ enum kerr batch_check(struct codecs *codecs, struct arena *arena, int version, s
 	if (error != KERR_NONE || out->batch.n == 0)
 		return error;
 	out->framed = true;
-	if ((error = check_envelope(rules, out)) != KERR_NONE || (error = check_header(out)) != KERR_NONE)
+	error = batch_is_legacy(&out->batch) ? check_outsides(rules, records, out) :
+		check_outside(rules, out);
+	if (error != KERR_NONE)
 		return error;
-	out->count = batch_count(&out->batch);
-	out->rebuild = rules->codec != BATCH_CODEC_KEEP && rules->codec != (int)batch_codec(&out->batch);
-	c.base_timestamp = batch_base_timestamp(&out->batch);
-	c.max_timestamp = batch_max_timestamp(&out->batch);
-	c.log_append_time = batch_is_log_append_time(&out->batch);
+	choose_codec(rules, out);
+	if (!batch_is_legacy(&out->batch)) {
+		c.base_timestamp = batch_base_timestamp(&out->batch);
+		c.max_timestamp = batch_max_timestamp(&out->batch);
+		c.log_append_time = batch_is_log_append_time(&out->batch);
+	}
 	return check_records(&c, codecs);
 }
 

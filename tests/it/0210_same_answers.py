@@ -12,8 +12,6 @@ ALLOWED = [
     (r"^metadata .*created", r"\[au\.?to-\d+\]", "we wait for a new topic's leaders, 3.9 makes the client ask again"),
     (r"^metadata v12 null name", r"", "3.9 trips over a topic without name and id"),
     (r"^delete_topics v6 neither", r"error_code: 100, Apache Kafka 29", "3.9 finds nobody who may delete what has no name"),
-    (r"^produce v[0-2] format [01]", r"error_code: 35|base_offset: -1", "formats 0 and 1 are not served yet"),
-    (r"^describe_log_dirs .*all", r"\[aged\].*partition_size", "formats 0 and 1 are not served yet"),
     (r"^describe_configs v0", r"is_default: True, Apache Kafka False", "3.9 forgets to fill it in"),
     (r"^describe_configs .*logger", r"\[root\]\.value", "Apache Kafka's tests run without log4j's properties"),
     (r"^describe_configs .*broker", r"configs\[(metrics\.port|num\.cores)\]: .*Apache Kafka 'missing'", "keys of our own"),

@@ -53,12 +53,18 @@ def batch(values, timestamp=0, key=b"k", codec=0, count=None, last_delta=None, b
     return struct.pack(">qi", base_offset, len(body)) + body
 
 
-def message(value, magic, timestamp=0, key=None, attributes=0, offset=0):
+def message(value, magic, timestamp=0, key=None, attributes=0, offset=0, break_crc=False):
     """A message of format 0 or 1."""
     rest = bytes([magic, attributes]) + (struct.pack(">q", timestamp) if magic else b"")
     for data in (key, value):
         rest += struct.pack(">i", -1) if data is None else struct.pack(">i", len(data)) + data
-    return struct.pack(">qiI", offset, len(rest) + 4, zlib.crc32(rest)) + rest
+    return struct.pack(">qiI", offset, len(rest) + 4, zlib.crc32(rest) ^ break_crc) + rest
+
+
+def wrapper(messages, magic, timestamp=0, attributes=0, offset=None, **more):
+    """Messages of format 0 or 1 as a set under gzip in the value of another."""
+    return message(gzip.compress(b"".join(messages), mtime=0), magic, timestamp, attributes=attributes | 1,
+                   offset=len(messages) - 1 if offset is None else offset, **more)
 
 
 def look(data):

@@ -4,7 +4,7 @@ import struct
 import uuid
 
 import script_logs
-from batches import batch, look, message
+from batches import batch, look, message, wrapper
 from harness import wait_for
 
 assert look    # for 0210, which shows records by it
@@ -24,6 +24,7 @@ def run(side):
     ids(side)
     produce(side)
     produce_rules(side)
+    old_formats(side)
     idempotence(side)
     fetch(side)
     fetch_sessions(side)
@@ -267,6 +268,43 @@ def produce(side):
         send(side, version, message(b"old", 1, side.start_ms), "format 1", name="aged")
 
 
+# Sets of formats 0 and 1: good ones, and those that break a rule.
+def old_sets(magic, ms):
+    def one(value=b"v", offset=0, key=b"k", timestamp=ms, **more):
+        return message(value, magic, timestamp, key=key, offset=offset, **more)
+    inner = [one(b"a", 0), one(b"b", 1), one(b"c", 2)]
+    good = wrapper(inner, magic, ms)
+    return {
+        "three": b"".join(inner), "nulls": one(None) + one(b"", key=b""), "no key": one() + one(key=None), "cut": one() + one()[:-1],
+        "offsets of their own": one(offset=70) + one(offset=7), "of two times": one(timestamp=ms - 5) + one(timestamp=ms - 9),
+        "without time": one(timestamp=-1), "negative time": one(timestamp=-5), "far future": one() + one(timestamp=ms + 10 ** 10),
+        "old": one(timestamp=1), "append time": one(attributes=8), "unknown attributes": one(attributes=0xF0), "crc": one() + one(break_crc=True),
+        "another format": one() + message(b"v", 1 - magic, ms), "format 2 behind": one() + batch([b"x"], ms),
+        "size 0 behind": one() + bytes(20), "large": one(b"x" * 400), "large together": one(b"x" * 90) * 3,
+        "codec 4": one(attributes=4), "codec 5": one(attributes=5), "gzip": good, "gzip, cut behind": good + good[:20],
+        "gzip, of two times": wrapper([one(timestamp=ms - 5), one(offset=1, timestamp=ms - 9)], magic, ms),
+        "gzip, wrapper's append time": wrapper(inner, magic, ms, attributes=8), "gzip, wrapper's offset 0": wrapper(inner, magic, ms, offset=0),
+        "gzip, wrapper's offset 9": wrapper(inner, magic, ms, offset=9), "gzip, wrapper's offset 1": wrapper(inner, magic, ms, offset=1),
+        "gzip, inner offsets": wrapper([one(offset=5), one(offset=5)], magic, ms), "gzip, twice": good + good, "gzip, and more": good + one(),
+        "gzip, none inside": wrapper([], magic, ms), "gzip, inner crc": wrapper([one(), one(offset=1, break_crc=True)], magic, ms),
+        "gzip, another format inside": wrapper([one(), message(b"v", 1 - magic, ms, offset=1)], magic, ms),
+        "gzip, gzip inside": wrapper([good], magic, ms), "gzip, no key": wrapper([one(key=None), one(key=None, offset=1)], magic, ms),
+        "gzip in name only": one(attributes=1), "gzip of nothing": message(None, magic, ms, attributes=1),
+        "gzip, cut inside": wrapper([one(), one(offset=1)[:-1]], magic, ms), "gzip, large inside": wrapper([one(b"x" * 400)], magic, ms),
+        "gzip, large": wrapper([one(bytes(range(256)) * 2)], magic, ms),
+    }
+
+
+def old_formats(side):
+    for magic in (0, 1):
+        for name in ("aged", "compacted", "stamped", "timely", "small", "gzipped"):
+            for note, records in old_sets(magic, side.start_ms).items():
+                send(side, 2, records, f"{name}: {note} of format {magic}", name=name)
+    for version in range(3):
+        send(side, version, message(b"old", 0), "format 0, two acks", name="aged", acks=2)
+        side.say("produce", version, produce_request([("aged", 0, message(b"said", 0))], acks=0), "format 0, acks 0")
+
+
 # Records that break a rule, or look as if they did.
 def odd_records(ms):
     one = [b"x"]
@@ -357,7 +395,7 @@ def fetch_request(rows, version=17, names=None, **more):
 
 
 def fetch(side):
-    known = ids_of(side, "plain", "three", "made-4", "stamped", "compacted", "gzipped", "zstd", "unconverted", "made-7", "small")
+    known = ids_of(side, "plain", "three", "made-4", "stamped", "compacted", "gzipped", "zstd", "unconverted", "made-7", "small", "aged")
 
     def ask(version, rows, note, **more):
         side.ask("fetch", version, fetch_request(rows, version, known, **more), note)
@@ -384,7 +422,7 @@ def fetch(side):
     for version in (12, 17):
         for epoch, offset in ((0, 2), (0, 100), (3, 1), (-2, 1)):
             ask(version, [("three", 0, offset, {"last_fetched_epoch": epoch})], f"last epoch {epoch}, offset {offset}")
-    for name in ("stamped", "gzipped", "compacted", "made-4", "small"):
+    for name in ("stamped", "gzipped", "compacted", "made-4", "small", "aged"):
         ask(12, [(name, 0, 0)], f"{name} as it lies there")
     ask(12, [("made-4", 0, 1)], "amid a batch")
     for replica in (-2, 1, 5, -3):

@@ -150,17 +150,56 @@ static void bad_records(void)
 	at_end(&t);
 }
 
+/* A message of format 0 with neither key nor value. */
+static const uint8_t old_message[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 14, 0xa7, 0xec, 0x68, 0x03, 0, 0,
+				       0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+/* Each set becomes one batch of format 2. */
 static void formats_of_old(void)
 {
-	static const uint8_t message[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 14, 0x7b, 0x82, 0x1e, 0x5a, 0, 0,
-					   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	uint8_t set[2 * sizeof old_message + 5] = { 0 }; /* two, and the beginning of a third */
 	struct api_test t;
+	memcpy(set, old_message, sizeof old_message);
+	memcpy(set + sizeof old_message, old_message, sizeof old_message);
 	at_begin(&t);
 	at_topic(&t, "topic", &id, 1, NULL, 0);
-	struct slice old = slice_of(message, sizeof message);
-	for (int version = 0; version < 3; version++)
-		CU_ASSERT_EQUAL(send(&t, version, "topic", 0, -1, old)->error_code, KERR_UNSUPPORTED_VERSION);
-	CU_ASSERT_EQUAL(send(&t, 3, "topic", 0, -1, old)->error_code, KERR_INVALID_RECORD);
+	for (int version = 0; version < 3; version++) {
+		const struct produce_response_partition *p =
+			send(&t, version, "topic", 0, -1, slice_of(set, sizeof set));
+		CU_ASSERT_EQUAL(p->error_code, KERR_NONE);
+		CU_ASSERT_EQUAL(p->base_offset, 2 * version);
+		CU_ASSERT_EQUAL(p->log_append_time_ms, -1);
+	}
+	struct slice one = slice_of(old_message, sizeof old_message);
+	CU_ASSERT_EQUAL(send(&t, 2, "topic", 0, 2, one)->error_code, KERR_INVALID_REQUIRED_ACKS);
+	CU_ASSERT_EQUAL(send(&t, 3, "topic", 0, -1, one)->error_code, KERR_INVALID_RECORD);
+	CU_ASSERT_EQUAL(send(&t, 2, "topic", 0, -1, one)->base_offset, 6);
+	at_end(&t);
+}
+
+/* What the topic demands holds of them, too. A batch with its header is larger than such a message. */
+static void rules_for_formats_of_old(void)
+{
+	static const struct config_setting compact[] = { { "cleanup.policy", "compact" } };
+	static const struct config_setting small[] = { { "max.message.bytes", "50" } };
+	static const struct config_setting stamped[] = { { "message.timestamp.type", "LogAppendTime" } };
+	uint8_t broken[sizeof old_message];
+	struct slice one = slice_of(old_message, sizeof old_message);
+	int64_t before = sys_wall_ms();
+	struct api_test t;
+	memcpy(broken, old_message, sizeof broken);
+	broken[MESSAGE_CRC_AT] ^= 1;
+	at_begin(&t);
+	at_topic(&t, "keyed", &id, 1, compact, countof(compact));
+	at_topic(&t, "small", &id, 1, small, countof(small));
+	at_topic(&t, "stamped", &id, 1, stamped, countof(stamped));
+	CU_ASSERT_EQUAL(send(&t, 2, "keyed", 0, -1, one)->error_code, KERR_INVALID_RECORD);
+	CU_ASSERT_EQUAL(send(&t, 2, "small", 0, -1, one)->error_code, KERR_MESSAGE_TOO_LARGE);
+	CU_ASSERT_EQUAL(send(&t, 2, "stamped", 0, -1, slice_of(broken, sizeof broken))->error_code,
+			KERR_CORRUPT_MESSAGE);
+	const struct produce_response_partition *p = send(&t, 2, "stamped", 0, -1, one);
+	CU_ASSERT_EQUAL(p->error_code, KERR_NONE);
+	CU_ASSERT(p->log_append_time_ms >= before && p->log_append_time_ms <= sys_wall_ms());
 	at_end(&t);
 }
 
@@ -276,6 +315,7 @@ static const struct ut_case cases[] = {
 	UT(the_new_leader_is_told),
 	UT(bad_records),
 	UT(formats_of_old),
+	UT(rules_for_formats_of_old),
 	UT(refused_whole),
 	UT(sequences),
 	UT(internal_topics_are_for_the_broker),
