@@ -189,6 +189,9 @@ static void count(struct request *req, const struct part *p)
 	if (p->error == KERR_NONE || p->error == KERR_REQUEST_TIMED_OUT) {
 		metric_add_topic(m, topic->counts, METRIC_MESSAGES_IN, (uint64_t)p->checked.count);
 		metric_add_topic(m, topic->counts, METRIC_BYTES_IN, p->from->records.bytes.n);
+		if (p->checked.rebuild)
+			metric_add_topic(m, topic->counts, METRIC_PRODUCE_CONVERSIONS,
+					 (uint64_t)p->checked.count);
 	}
 }
 
