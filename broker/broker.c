@@ -183,6 +183,7 @@ static bool up_replicas(struct broker *b)
 			       .cluster_id = b->cluster_id,
 			       .n_cores = b->n_cores, .control = b->control };
 	api_init(&b->api);
+	api_set_config(&b->api, dynamic_now(b->dynamic));
 	b->api.cores = mem_zalloc((size_t)b->n_cores * sizeof *b->api.cores);
 	b->metastore = config.metastore = metastore_new(b->control, b->n_cores, publish, b);
 	b->manager = manager_new(&config);

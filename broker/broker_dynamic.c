@@ -104,6 +104,8 @@ static void follow(void *arg, const struct config *now, unsigned appliers)
 	broker_renew_registration(b);
 	if (appliers & (APPLY_TOPICS | APPLY_PRODUCERS | APPLY_CLEANER | APPLY_MOVES))
 		manager_set_config(b->manager, now);
+	if (appliers & APPLY_REQUEST_LOG)
+		api_set_config(&b->api, now);
 	if (appliers & APPLY_ELECTIONS)
 		controller_set_config(b->controller, now);
 }

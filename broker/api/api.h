@@ -85,6 +85,8 @@ struct api {
 	int fibers;
 	bool draining;
 	struct fiber_event idle;    /* the last fiber has ended, after api_drain() has begun */
+	/* slow.request.log.ms in ns, at least 1; 0: none. Written on the control reactor, read by cores. */
+	_Atomic int64_t slow_ns;
 };
 
 struct request {
@@ -101,7 +103,7 @@ struct request {
 	struct slice client_id;
 	struct kdec body;
 	struct tally_times times;
-	uint32_t bytes;             /* of the frame */
+	struct slice frame;         /* in holder */
 	int also;                   /* a kind that it is counted as beside its key: see tally.h */
 	struct msg msg;             /* to another reactor and back */
 	struct reactor *at;         /* where it is: on its own core, or on its way to there or from there */
@@ -113,6 +115,8 @@ struct request {
 };
 
 void api_init(struct api *api);
+/* These settings are in force: what cores read of them at each request. On the control reactor. */
+void api_set_config(struct api *api, const struct config *now);
 /* In a fiber of the control reactor, when connections and ZooKeeper are closed: waits for the end of all
  * requests. */
 void api_drain(struct api *api);

@@ -1,6 +1,7 @@
 /* dispatch.c - from a frame to a handler and from its answer to the connection. */
 #include "broker/api/api.h"
 #include "broker/api/handlers.h"
+#include "broker/api/request_log.h"
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
@@ -111,7 +112,8 @@ static void request_closed(struct conn_slot *slot)
 	FREE_OBJ(req);
 }
 
-static struct request *request_new(struct api_core *c, struct conn *conn, struct buf *holder, uint32_t bytes)
+static struct request *request_new(struct api_core *c, struct conn *conn, struct buf *holder,
+				   struct slice frame)
 {
 	struct request *req;
 	struct list *spare = list_pop_front(&c->spare);
@@ -127,7 +129,7 @@ static struct request *request_new(struct api_core *c, struct conn *conn, struct
 	req->conn = conn;
 	req->holder = buf_get(holder);
 	tally_arrived(&c->tally, &req->times);
-	req->bytes = bytes;
+	req->frame = frame;
 	req->also = TALLY_NONE;
 	req->state = NULL;
 	req->row = NULL;
@@ -193,13 +195,15 @@ struct kenc *response_begin(struct request *req)
 	return &req->response;
 }
 
-static void count(struct request *req)
+static void finish(struct request *req)
 {
 	tally_forget(&req->times);
 	req->times.given_ns = reactor_now_ns(req->core->reactor);
-	struct tally_entry e = { req->times, req->bytes, req->row->key, (int16_t)req->also,
+	struct tally_entry e = { req->times, req->frame.n, req->row->key, (int16_t)req->also,
 				 (int16_t)req->version };
 	tally_answered(&req->core->tally, &e);
+	if (request_is_logged(req))
+		request_log(req);
 }
 
 /* On the core: the answer, encoded wherever, goes to the connection. */
@@ -207,7 +211,7 @@ static void answer(struct request *req)
 {
 	if (req->answer.bytes == 0)
 		conn_close(req->conn, "the response could not be encoded");
-	count(req);
+	finish(req);
 	conn_slot_answer(&req->slot, &req->answer);
 }
 
@@ -230,7 +234,7 @@ void response_send(struct request *req)
 void response_none(struct request *req)
 {
 	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
-	count(req);
+	finish(req);
 	conn_slot_answer(&req->slot, NULL);
 }
 
@@ -240,6 +244,13 @@ void api_init(struct api *api)
 {
 	list_init(&api->line);
 	fiber_event_init(&api->idle);
+}
+
+void api_set_config(struct api *api, const struct config *now)
+{
+	int64_t ms = now->slow_request_log_ms;
+	int64_t slow_ns = ms < 0 ? 0 : max_of(min_of(ms, INT64_MAX / 1000000) * 1000000, INT64_C(1));
+	atomic_store_explicit(&api->slow_ns, slow_ns, memory_order_relaxed);
 }
 
 /* A fiber serves one request after the other, as long as any stand in line. */
@@ -324,9 +335,9 @@ static bool is_unknown_api_versions(int key, int version)
 	return key == KAPI_API_VERSIONS && (version < 0 || version > api_row_find(key)->max);
 }
 
-static void dispatch(struct request *req, struct slice frame)
+static void dispatch(struct request *req)
 {
-	kdec_init(&req->body, frame, &req->arena);
+	kdec_init(&req->body, req->frame, &req->arena);
 	struct kdec peek = req->body;
 	int key = kdec_i16(&peek), version = kdec_i16(&peek);
 	req->correlation_id = kdec_i32(&peek);
@@ -362,10 +373,10 @@ static void on_frame(struct conn *conn, struct slice frame, struct buf *holder)
 	struct api *api = conn_listener(conn)->user;
 	struct api_core *c = api_core_of(api, conn_reactor(conn));
 	CHECK_OBJ_NOTNULL(c, API_CORE_MAGIC);
-	dispatch(request_new(c, conn, holder, frame.n), frame);
+	dispatch(request_new(c, conn, holder, frame));
 }
 
-/* A connection has no state here: its requests carry all there is. */
+/* Of a connection only its client's name is kept: its requests carry all else. */
 static void on_open(struct conn *conn)
 {
 	must(conn_is_open(conn));
@@ -374,6 +385,7 @@ static void on_open(struct conn *conn)
 static void on_close(struct conn *conn)
 {
 	must(!conn_is_open(conn));
+	client_info_forget(conn);
 }
 
 const struct conn_events api_conn_events = { .on_open = on_open, .on_frame = on_frame, .on_close = on_close };

@@ -41,6 +41,16 @@ void log_write(enum log_level level, const char *logger, const char *format, ...
 	log_sink(level, logger, line, min_of((size_t)n, sizeof line - 1));
 }
 
+void log_text(enum log_level level, const char *logger, const char *head, const char *text)
+{
+	size_t n_head = strlen(head), n = min_of(strlen(text), LOG_TEXT_BYTES - n_head);
+	char *line = mem_alloc(n_head + n);
+	memcpy(line, head, n_head);
+	memcpy(line + n_head, text, n);
+	log_sink(level, logger, line, n_head + n);
+	free(line);
+}
+
 struct log_text log_safe(struct slice s)
 {
 	struct log_text t;

@@ -18,6 +18,7 @@ enum log_level { LOG_TRACE, LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_FATAL,
 enum {
 	LOG_LINE_BYTES = 4096, /* a longer line is cut */
 	LOG_SAFE_BYTES = 256,
+	LOG_TEXT_BYTES = 256 * 1024, /* of log_text(): likewise */
 };
 
 const char *log_level_name(enum log_level level);
@@ -29,6 +30,9 @@ bool log_logger_exists(struct slice name);
 
 void log_write(enum log_level level, const char *logger, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* A line whose level the caller has asked of, of `text` behind `head`; it may be longer. */
+void log_text(enum log_level level, const char *logger, const char *head, const char *text);
 
 #define log_debug(logger, ...) log_write(LOG_DEBUG, logger, __VA_ARGS__)
 #define log_info(logger, ...) log_write(LOG_INFO, logger, __VA_ARGS__)

@@ -28,6 +28,7 @@ enum dynamic_applier {
 	APPLY_PRODUCERS = 1 << 3, /* expiry of producers */
 	APPLY_CLEANER = 1 << 4,   /* compaction */
 	APPLY_MOVES = 1 << 5,     /* of replicas between log directories */
+	APPLY_REQUEST_LOG = 1 << 7, /* which requests took long */
 	APPLY_AT_START = 1 << 6,  /* nobody: it is read at the next start, which is when it matters */
 };
 

@@ -117,7 +117,12 @@ void kdump_f64(struct kdump *k, const char *name, double x)
 		put_text(k, isnan(x) ? "\"NaN\"" : x > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 		return;
 	}
-	snprintf(digits, sizeof digits, "%.17g", x);
+	/* No more digits than give the same number again: 15 often do, 17 always. */
+	for (int n = 15; n <= 17; n++) {
+		snprintf(digits, sizeof digits, "%.*g", n, x);
+		if (strtod(digits, NULL) == x)
+			break;
+	}
 	put_text(k, digits);
 	if (!strpbrk(digits, ".e"))
 		put_text(k, ".0");

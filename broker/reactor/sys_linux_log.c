@@ -109,18 +109,25 @@ static void write_line(const char *line, size_t n)
 
 void log_sink(enum log_level level, const char *logger, const char *message, size_t n)
 {
-	char line[LOG_HEAD_BYTES + LOG_LINE_BYTES + LOGGER_NAME_BYTES], when[32];
+	char here[LOG_HEAD_BYTES + LOG_LINE_BYTES + LOGGER_NAME_BYTES], when[32], *line = here;
+	size_t room = sizeof here;
+	if (n > LOG_LINE_BYTES) {
+		room += n - LOG_LINE_BYTES;
+		line = mem_alloc(room);
+	}
 	struct timespec now;
 	struct tm tm;
 	clock_gettime(CLOCK_REALTIME, &now);
 	localtime_r(&now.tv_sec, &tm);
 	strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm);
-	int k = snprintf(line, sizeof line, "[%s,%03ld] %s %.*s (%s)\n", when, now.tv_nsec / 1000000,
+	int k = snprintf(line, room, "[%s,%03ld] %s %.*s (%s)\n", when, now.tv_nsec / 1000000,
 			 log_level_name(level), (int)n, message, logger);
 	must(k > 0);
-	if ((size_t)k >= sizeof line) {
-		k = sizeof line - 1;
+	if ((size_t)k >= room) {
+		k = (int)room - 1;
 		line[k - 1] = '\n';
 	}
 	write_line(line, (size_t)k);
+	if (line != here)
+		free(line);
 }

@@ -372,11 +372,14 @@ static void a_dump_is_json_whatever_the_bytes(void)
 	kdump_string(&k, "a", SLICE_LIT("q\"\\\x01\xff\xed\xa0\x80\xc3\xa9"));
 	kdump_f64(&k, "b", 2);
 	kdump_f64(&k, "c", -1.0 / 0.0);
+	kdump_f64(&k, "f", 0.123);
+	kdump_f64(&k, "g", 1.0 / 3);
 	kdump_bytes(&k, "d", SLICE_LIT("ab"));
 	kdump_uuid(&k, "e", (struct uuid){ { 0 } });
 	kdump_end(&k);
 	CU_ASSERT_STRING_EQUAL(k.text, "{\"a\":\"q\\\"\\\\\\u0001\uFFFD\uFFFD\uFFFD\uFFFD\u00e9\",\"b\":2.0,"
-	                               "\"c\":\"-Infinity\",\"d\":\"YWI=\","
+	                               "\"c\":\"-Infinity\",\"f\":0.123,\"g\":0.3333333333333333,"
+	                               "\"d\":\"YWI=\","
 	                               "\"e\":\"AAAAAAAAAAAAAAAAAAAAAA\"}");
 	kdump_free(&k);
 }
