@@ -1,5 +1,5 @@
 """compression.type with its levels: whatever codec a producer uses, what lies on disk has the topic's, and the records are the
-same. And a producer that was quiet for producer.id.expiration.ms is forgotten."""
+same. So with clients of old, whose messages of formats 0 and 1 are stored in format 2. And a producer that was quiet for producer.id.expiration.ms is forgotten."""
 import os
 
 import kmsg
@@ -20,6 +20,7 @@ def test(env):
     with Cluster(env) as cluster:
         broker = cluster.broker(producer_id_expiration_ms=2000, producer_id_expiration_check_interval_ms=100).start()
         every_codec(broker, text, lines)
+        old_clients(broker, text, lines)
         levels(broker, text, lines)
         expiry(broker)
         broker.stop()
@@ -38,20 +39,21 @@ def ask(broker, name, version, request):
 
 
 def stored(broker, topic):
-    """(codec, bytes) of each batch."""
+    """(codec, bytes) of each batch, all of format 2."""
     row = {"partition": 0, "fetch_offset": 0, "partition_max_bytes": 10 ** 7}
     answer = ask(broker, "fetch", 12, {"max_wait_ms": 0, "min_bytes": 1, "max_bytes": 10 ** 7,
                                        "topics": [{"topic": topic, "partitions": [row]}]})
     data, out = bytes(answer["responses"][0]["partitions"][0]["records"]), []
     while data:
         length = 12 + int.from_bytes(data[8:12], "big")
+        assert data[16] == 2, f"format {data[16]}"
         out.append((CODECS[data[22] & 7], length))
         data = data[length:]
     return out
 
 
-def send(broker, topic, codec, text):
-    broker.kcat("-P", "-t", topic, "-z", codec, "-X", "linger.ms=200", "-X", "batch.num.messages=500", stdin=text)
+def send(broker, topic, codec, text, *more):
+    broker.kcat("-P", "-t", topic, "-z", codec, "-X", "linger.ms=200", "-X", "batch.num.messages=500", *more, stdin=text)
 
 
 def read(broker, topic):
@@ -67,6 +69,19 @@ def every_codec(broker, text, lines):
         assert read(broker, f"to-{kind}") == lines * len(CODECS), f"{kind}: other records come back"
         expected = {"producer": set(CODECS), "uncompressed": {"none"}}.get(kind, {kind})
         assert {codec for codec, _ in stored(broker, f"to-{kind}")} == expected, kind
+
+
+def old_clients(broker, text, lines):
+    """As librdkafka speaks to brokers of old: format 0, where the header checksum of lz4 is the wrong one, and format 1."""
+    of_old = [codec for codec in CODECS if codec != "zstd"]
+    for kind in ("producer", "lz4"):
+        for version in ("0.8.2", "0.10.0"):
+            name = f"old-{version}-{kind}"
+            create(broker, **{name: {"compression.type": kind}})
+            for codec in of_old:
+                send(broker, name, codec, text, "-X", "api.version.request=false", "-X", f"broker.version.fallback={version}")
+            assert read(broker, name) == lines * len(of_old), f"{name}: other records come back"
+            assert {codec for codec, _ in stored(broker, name)} == (set(of_old) if kind == "producer" else {kind}), name
 
 
 def levels(broker, text, lines):
