@@ -109,6 +109,7 @@ struct request {
 	struct reactor *at;         /* where it is: on its own core, or on its way to there or from there */
 	void (*next)(struct request *req); /* what to run where the message goes */
 	struct kenc response;
+	struct kenc_errors errors;  /* that the response tells */
 	struct chain answer;
 	const char *refused_why;    /* a literal */
 	void *state;                /* the handler's, in the arena */

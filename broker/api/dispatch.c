@@ -189,10 +189,24 @@ struct kenc *response_begin(struct request *req)
 	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
 	const struct kapi *kapi = kapi_find(req->row->key);
 	kenc_init(&req->response, &req->answer, RESPONSE_MAX_BYTES);
+	req->errors.none = req->errors.others_n = 0;
+	req->response.errors = &req->errors;
 	kenc_frame_begin(&req->response);
 	response_header_encode(&req->response, kapi_response_header(kapi, req->version),
 			       &(struct response_header){ req->correlation_id });
 	return &req->response;
+}
+
+/* As Kafka: under the API's own name only, and nothing of what is not answered. */
+static void count_errors(const struct request *req)
+{
+	struct metrics_core *metrics = req->core->metrics;
+	const struct kenc_errors *errors = &req->errors;
+	if (req->answer.bytes == 0)
+		return;
+	metric_add_errors(metrics, req->row->key, KERR_NONE, errors->none);
+	for (uint32_t i = 0; i < errors->others_n; i++)
+		metric_add_errors(metrics, req->row->key, errors->others[i].code, errors->others[i].n);
 }
 
 static void finish(struct request *req)
@@ -202,6 +216,7 @@ static void finish(struct request *req)
 	struct tally_entry e = { req->times, req->frame.n, req->row->key, (int16_t)req->also,
 				 (int16_t)req->version };
 	tally_answered(&req->core->tally, &e);
+	count_errors(req);
 	if (request_is_logged(req))
 		request_log(req);
 }

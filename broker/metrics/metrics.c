@@ -111,6 +111,17 @@ uint64_t metrics_requests(const struct metrics *m, int request, int version)
 	return n;
 }
 
+uint64_t metrics_errors(const struct metrics *m, int request, int code)
+{
+	uint64_t n = 0;
+	CHECK_OBJ_NOTNULL(m, METRICS_MAGIC);
+	must(request >= 0 && request < METRICS_REQUESTS_MAX);
+	must(code >= -1 && code + 1 < METRICS_ERRORS_MAX);
+	for (int i = 0; i < m->cores; i++)
+		n += now(&m->copies[i]->errors[request][code + 1]);
+	return n;
+}
+
 uint64_t topic_counts_sum(const struct topic_counts *t, enum metric which)
 {
 	uint64_t n = 0;

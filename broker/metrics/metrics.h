@@ -29,6 +29,7 @@ enum metric {
 enum {
 	METRICS_SUMMARIES = METRICS_COUNTED - METRICS_OF_CORES,
 	METRICS_REQUESTS_MAX = 128, /* kinds of requests */
+	METRICS_ERRORS_MAX = 160,   /* codes from -1 on; others are counted as -1, UNKNOWN_SERVER_ERROR */
 	METRICS_VERSIONS_MAX = 32,  /* of an API; higher ones are counted as the highest */
 };
 
@@ -75,6 +76,7 @@ struct metrics_core {
 	int core;
 	_Atomic uint64_t counters[METRICS_OF_CORES]; /* those of topics: over all of them */
 	_Atomic uint64_t requests[METRICS_REQUESTS_MAX][METRICS_VERSIONS_MAX];
+	_Atomic uint64_t errors[METRICS_REQUESTS_MAX][METRICS_ERRORS_MAX]; /* by code + 1 */
 	struct histogram summaries[METRICS_SUMMARIES][METRICS_REQUESTS_MAX];
 };
 
@@ -113,6 +115,13 @@ static inline void metric_add_request(struct metrics_core *c, int request, int v
 {
 	must(request >= 0 && request < METRICS_REQUESTS_MAX && version >= 0);
 	metric_bump(&c->requests[request][min_of(version, METRICS_VERSIONS_MAX - 1)], 1);
+}
+
+static inline void metric_add_errors(struct metrics_core *c, int request, int code, uint64_t n)
+{
+	must(request >= 0 && request < METRICS_REQUESTS_MAX);
+	bool is_known = code >= -1 && code + 1 < METRICS_ERRORS_MAX;
+	metric_bump(&c->errors[request][is_known ? code + 1 : 0], n);
 }
 
 /* `request` is 0 for a summary that is not of requests. Times are recorded in microseconds. */
@@ -159,6 +168,7 @@ struct histogram_sum {
 const char *metrics_request_name(const struct metrics *m, int request); /* NULL: there is none */
 uint64_t metrics_counter(const struct metrics *m, enum metric which);
 uint64_t metrics_requests(const struct metrics *m, int request, int version);
+uint64_t metrics_errors(const struct metrics *m, int request, int code);
 uint64_t topic_counts_sum(const struct topic_counts *t, enum metric which);
 void metrics_summary(const struct metrics *m, enum metric which, int request, struct histogram_sum *out);
 /* What `from` has counted that `before` had not. */

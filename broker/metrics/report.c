@@ -1,6 +1,8 @@
 /* report.c - see report.h. */
 #include "broker/metrics/report.h"
 
+#include "broker/base/kerr.h"
+
 #include <stdio.h>
 
 #define REPORT_MAGIC 0x3e707c11u
@@ -73,6 +75,19 @@ static void report_requests(struct report *r, struct page *p)
 	for (int request = 0; request < METRICS_REQUESTS_MAX; request++)
 		if (metrics_request_name(r->metrics, request))
 			report_versions(r, p, request);
+}
+
+static void report_errors(struct report *r, struct page *p)
+{
+	page_head(p, METRIC_ERRORS);
+	for (int request = 0; request < METRICS_REQUESTS_MAX; request++) {
+		const char *name = metrics_request_name(r->metrics, request);
+		for (int code = -1; name && code + 1 < METRICS_ERRORS_MAX; code++) {
+			uint64_t n = metrics_errors(r->metrics, request, code);
+			if (n > 0)
+				page_whole(p, METRIC_ERRORS, LABELS(name, kerr_name(code)), n);
+		}
+	}
 }
 
 /* ---- summaries ---- */
@@ -154,6 +169,7 @@ void report_all(struct report *r, struct page *p, const struct report_topic *top
 	for (enum metric i = METRICS_OF_TOPICS; i < METRICS_OF_CORES; i++)
 		report_counter(r, p, i);
 	report_requests(r, p);
+	report_errors(r, p);
 	for (enum metric i = METRICS_OF_CORES; i < METRICS_COUNTED; i++)
 		report_summary(r, p, i);
 }

@@ -574,7 +574,8 @@ class Emitter:
             return ["if (kenc_%s_struct(e, %s))" % (kind, x), "\t" + self.call("encode", "e", f.struct, x)]
         if f.text():
             return ["%s(e, %s);" % (self.nullable(f, "kenc", f.base), x)]
-        return ["kenc_%s(e, %s);" % (SCALARS[f.base].suffix, x)]
+        is_error = f.base == "i16" and f.name.endswith("error_code")
+        return ["kenc_%s(e, %s);" % ("error" if is_error else SCALARS[f.base].suffix, x)]
 
     def encode_tags(self, s):
         out, names = [], []

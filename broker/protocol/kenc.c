@@ -115,6 +115,23 @@ struct buf *kenc_finish_buf(struct kenc *e)
 	return b;
 }
 
+void kenc_count_error(struct kenc_errors *errors, int16_t code)
+{
+	if (code == 0) {
+		errors->none++;
+		return;
+	}
+	uint32_t i = 0;
+	while (i < errors->others_n && errors->others[i].code != code)
+		i++;
+	if (i == errors->others_n && i < KENC_ERRORS_MAX) {
+		errors->others[i].code = code;
+		errors->others[i].n = 0;
+		errors->others_n++;
+	}
+	errors->others[min_of(i, KENC_ERRORS_MAX - 1u)].n++;
+}
+
 void kenc_frame_begin(struct kenc *e)
 {
 	e->frame_start = kenc_bytes_written(e);

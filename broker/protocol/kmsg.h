@@ -172,6 +172,18 @@ bool kdec_begin(struct kdec *d, int version, int min, int max, int first_flexibl
 /* `open`: other bytes may follow, as after a header. */
 int kdec_end(struct kdec *d, bool open);
 
+/* How often each error code was written, of an answer whose writer is asked to count. */
+enum { KENC_ERRORS_MAX = 7 };
+struct kenc_errors {
+	uint32_t none;     /* code 0 */
+	uint32_t others_n;
+	/* The first so many different ones; any further one is counted as the last of them. */
+	struct {
+		int16_t code;
+		uint32_t n;
+	} others[KENC_ERRORS_MAX];
+};
+
 /* Writing. Appends to buffers that grow, up to `max` bytes in all; past it, and without memory, the
  * writer drops what it is given and kenc_finish() says so. With a chain, buffers become links as they fill,
  * and records are links of their own; without one, everything is one buffer. */
@@ -184,6 +196,7 @@ struct kenc {
 	size_t before;         /* bytes in the chain, all written before `from` */
 	size_t frame_start;
 	size_t max;
+	struct kenc_errors *errors; /* NULL: nobody counts them; set after kenc_init() */
 	unsigned open_tags;    /* their bytes must stay together until their length is known */
 	int error;             /* 0, -EMSGSIZE, -ENOMEM */
 	bool flexible;         /* of the message being written */
@@ -254,6 +267,16 @@ static inline void kenc_i64(struct kenc *e, int64_t x)
 	uint8_t *p = kenc_room(e, 8);
 	if (p)
 		put_be64(p, (uint64_t)x);
+}
+
+void kenc_count_error(struct kenc_errors *errors, int16_t code);
+
+/* A field that is an error code. */
+static inline void kenc_error(struct kenc *e, int16_t code)
+{
+	if (e->errors)
+		kenc_count_error(e->errors, code);
+	kenc_i16(e, code);
 }
 
 void kenc_f64(struct kenc *e, double x);

@@ -122,6 +122,15 @@ def check_requests(before, page):
     assert not fallen, f"counters that went back: {fallen}"
 
 
+def check_errors(page):
+    def told(request, error):
+        return page.samples.get(("kafka_network_requestmetrics_errors_total", ("error", error), ("request", request)), 0)
+
+    assert told("Produce", "NONE") == page("kafka_network_requestmetrics_totaltimems_count", request="Produce") - 1
+    assert told("Produce", "MESSAGE_TOO_LARGE") == 1
+    assert told("ApiVersions", "NONE") > 0 == told("ApiVersions", "UNSUPPORTED_VERSION")
+
+
 def check_broker(page):
     assert page("kafka_server_kafkaserver_brokerstate") == 3
     assert page("kafka_controller_kafkacontroller_activecontrollercount") == 1
@@ -171,6 +180,7 @@ def counts(env, broker, port):
     page = Page(port)
     check_counts(before, page, broker)
     check_requests(before, page)
+    check_errors(page)
     check_broker(page)
 
 

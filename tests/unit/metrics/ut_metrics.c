@@ -51,6 +51,11 @@ static void cores_are_added_up(void)
 	CU_ASSERT_EQUAL(metrics_counter(m, METRIC_BYTES_IN), 21);
 	CU_ASSERT_EQUAL(metrics_counter(m, METRIC_BYTES_OUT), 0);
 	CU_ASSERT_EQUAL(metrics_requests(m, 0, 9), 3);
+	metric_add_errors(metrics_core(m, 0), 5, -1, 1);
+	metric_add_errors(metrics_core(m, 0), 5, 30000, 2);
+	metric_add_errors(metrics_core(m, 0), 5, 0, 4);
+	CU_ASSERT_EQUAL(metrics_errors(m, 5, -1), 3);
+	CU_ASSERT_EQUAL(metrics_errors(m, 5, 0), 4);
 	CU_ASSERT_EQUAL(metrics_requests(m, 0, METRICS_VERSIONS_MAX - 1), 3);
 	CU_ASSERT_STRING_EQUAL(metrics_request_name(m, 0), "Produce");
 	CU_ASSERT_PTR_NULL(metrics_request_name(m, 1));

@@ -362,6 +362,33 @@ static void a_field_that_the_version_lacks_must_not_be_set(void)
 	CU_ASSERT_TRUE(asserts(18, &m));
 }
 
+/* ---- error codes ---- */
+
+static void error_codes_are_counted(void)
+{
+	struct chain chain;
+	struct kenc e;
+	struct kenc_errors errors = { 0 };
+	chain_init(&chain);
+	kenc_init(&e, &chain, 1000);
+	kenc_error(&e, 3); /* nobody counts yet */
+	e.errors = &errors;
+	kenc_error(&e, 0);
+	kenc_error(&e, 0);
+	kenc_error(&e, -1);
+	for (int16_t code = 10; code < 10 + KENC_ERRORS_MAX; code++)
+		kenc_error(&e, code);
+	kenc_error(&e, -1);
+	CU_ASSERT_EQUAL(errors.none, 2);
+	CU_ASSERT_EQUAL(errors.others_n, KENC_ERRORS_MAX);
+	CU_ASSERT(errors.others[0].code == -1 && errors.others[0].n == 2);
+	CU_ASSERT(errors.others[1].code == 10 && errors.others[1].n == 1);
+	CU_ASSERT_EQUAL(errors.others[KENC_ERRORS_MAX - 1].n, 2);
+	CU_ASSERT_EQUAL(kenc_finish(&e), 0);
+	CU_ASSERT_EQUAL(chain.bytes, 2 * (5 + KENC_ERRORS_MAX));
+	chain_clear(&chain);
+}
+
 /* ---- dump ---- */
 
 static void a_dump_is_json_whatever_the_bytes(void)
@@ -438,6 +465,7 @@ static const struct ut_case cases[] = {
 	UT(a_message_above_its_max_is_dropped_whole),
 	UT(a_string_too_long_fails_the_message),
 	UT(a_field_that_the_version_lacks_must_not_be_set),
+	UT(error_codes_are_counted),
 	UT(a_dump_is_json_whatever_the_bytes),
 	UT(a_dump_has_a_max),
 	UT(secrets_are_not_shown),
