@@ -5,7 +5,7 @@ import threading
 import time
 
 import kmsg
-from harness import wait_for
+from harness import Cluster, wait_for
 
 MEMBERS, GROUPS, OFFSETS_EACH, TOPICS, BIG_TOPICS, PARTITIONS_EACH = 100, 1000, 10, 2000, 10, 1000
 STEP_S = 600
@@ -141,9 +141,9 @@ FIGURES = [("topics", TOPICS, many_topics), ("partitions", BIG_TOPICS * PARTITIO
            ("groups", GROUPS, many_groups)]
 
 
-def figures(cluster):
-    """Yields (what, how many, seconds to make, MB resident, seconds to come back after a restart)."""
-    for what, count, make in FIGURES:
+def restarted(env, what, make):
+    """Seconds to make, MB resident, seconds to come back after a restart."""
+    with Cluster(env, chroot=what) as cluster:
         broker = cluster.broker(name=f"scale-{what}", offsets_topic_num_partitions=50).start()
         seconds, is_back = make(Client(broker))
         resident = resident_mb(broker)
@@ -152,12 +152,25 @@ def figures(cluster):
         def back():
             broker.start(STEP_S)
             wait_for(f"all {what} are back", lambda: is_back(Client(broker)), STEP_S)
-        yield what, count, seconds, resident, timed(back)
+        again = timed(back)
         stop(broker)
-    broker = cluster.broker(name="scale-members", group_initial_rebalance_delay_ms=3000).start()
-    seconds = one_group(Client(broker), broker)
-    yield "members", MEMBERS, seconds, resident_mb(broker), None
-    stop(broker)
+        return seconds, resident, again
+
+
+def joined(env):
+    with Cluster(env, chroot="members") as cluster:
+        broker = cluster.broker(name="scale-members", group_initial_rebalance_delay_ms=3000).start()
+        seconds = one_group(Client(broker), broker)
+        resident = resident_mb(broker)
+        stop(broker)
+        return seconds, resident, None
+
+
+def figures(env):
+    """Yields (what, how many, seconds to make, MB resident, seconds to come back after a restart)."""
+    for what, count, make in FIGURES:
+        yield what, count, *restarted(env, what, make)
+    yield "members", MEMBERS, *joined(env)
 
 
 def show(target, rows):
