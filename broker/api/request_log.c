@@ -16,6 +16,7 @@ enum {
 	LINE_BYTES = 3 * REQUEST_LOG_MESSAGE_BYTES,
 	API_NAME_BYTES = 64,
 	CLIENT_TEXT_BYTES = 128, /* a longer name is cut */
+	CLIENT_ID_BYTES = 1024,  /* likewise */
 };
 
 /* ---- who the client says it is ---- */
@@ -78,8 +79,7 @@ static void dump_message(struct kdump *k, const char *name, const struct kmsg *m
 		kdump_string(k, name, SLICE_LIT(""));
 		return;
 	}
-	k->max = k->n + REQUEST_LOG_MESSAGE_BYTES;
-	must(k->max < before.max);
+	k->max = min_of(k->n + REQUEST_LOG_MESSAGE_BYTES, before.max);
 	kdump_name(k, name);
 	m->dump(k, version, body);
 	bool is_whole = k->n < k->max;
@@ -105,6 +105,13 @@ static struct slice enum_name(const char *name, char out[API_NAME_BYTES])
 	return slice_of(out, n);
 }
 
+/* A name is the peer's, and each of its bytes may become six. */
+static struct slice cut(struct slice client_id)
+{
+	client_id.n = min_of(client_id.n, (uint32_t)CLIENT_ID_BYTES);
+	return client_id;
+}
+
 static void dump_header(struct kdump *k, const struct kapi *api, const struct request_header *h)
 {
 	char name[API_NAME_BYTES];
@@ -112,7 +119,7 @@ static void dump_header(struct kdump *k, const struct kapi *api, const struct re
 	kdump_int(k, "requestApiKey", h->request_api_key);
 	kdump_int(k, "requestApiVersion", h->request_api_version);
 	kdump_int(k, "correlationId", h->correlation_id);
-	kdump_nullable_string(k, "clientId", h->client_id);
+	kdump_nullable_string(k, "clientId", cut(h->client_id));
 	kdump_string(k, "requestApiKeyName", enum_name(api->name, name));
 	kdump_end(k);
 }

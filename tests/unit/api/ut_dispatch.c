@@ -1,9 +1,11 @@
 /* ut_dispatch.c - frames that are requests and frames that are not; what is said of what is served. */
+#include "broker/api/request_log.h"
 #include "tests/unit/api/api_test.h"
 
 #include "api_versions.kmsg.h"
 #include "metadata.kmsg.h"
 
+#include <stdio.h>
 #include <string.h>
 
 AT_ENCODER(api_versions)
@@ -116,6 +118,46 @@ static void requests_are_kept_for_reuse(void)
 	at_end(&t);
 }
 
+/* Metadata of no topic, version 1, from a client of this name. */
+static const uint8_t *long_name_frame(const uint8_t *name, size_t n)
+{
+	static uint8_t frame[10 + KMSG_STRING_MAX + 4] = { 0, 3, 0, 1, 0, 0, 0, 7 };
+	put_be16(frame + 8, (uint16_t)n);
+	memcpy(frame + 10, name, n);
+	return frame;
+}
+
+/* A name as long as may be, each byte of which is six in JSON, and more topics than are shown. */
+static void the_request_log_stays_whole(void)
+{
+	static uint8_t name[KMSG_STRING_MAX];
+	static struct metadata_request_topic topics[500];
+	struct api_test t;
+	struct metadata_request ask = { .topics = topics, .n_topics = countof(topics) };
+	struct metadata_response got;
+	FILE *file = tmpfile();
+	char *line = mem_alloc(LOG_TEXT_BYTES * 2);
+	CU_ASSERT_FATAL(file != NULL);
+	sys_log_to(fileno(file));
+	sys_log_set_level(REQUEST_LOGGER, LOG_DEBUG);
+	memset(name, 1, sizeof name);
+	for (size_t i = 0; i < countof(topics); i++)
+		topics[i].name = slice_of(name, 249);
+	at_begin(&t);
+	CU_ASSERT(AT_ASK(&t, metadata, METADATA, 5, &ask, &got));
+	CU_ASSERT(at_raw(&t, long_name_frame(name, sizeof name), 10 + sizeof name + 4, 7));
+	at_end(&t);
+	sys_log_set_level(REQUEST_LOGGER, SYS_LOG_INHERIT);
+	sys_log_to(-1);
+	rewind(file);
+	size_t n = fread(line, 1, LOG_TEXT_BYTES * 2 - 1, file);
+	line[n] = 0;
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "\"request\":\"(too large to be shown)\",\"response\":"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "\"softwareVersion\":\"unknown\"}} (kafka.request.logger)\n"));
+	fclose(file);
+	free(line);
+}
+
 static const struct ut_case cases[] = {
 	UT(what_is_served_is_told),
 	UT(a_client_names_itself),
@@ -123,6 +165,7 @@ static const struct ut_case cases[] = {
 	UT(what_is_no_request_ends_the_connection),
 	UT(bytes_after_the_last_field_are_ignored),
 	UT(requests_are_kept_for_reuse),
+	UT(the_request_log_stays_whole),
 };
 
 int main(void)
