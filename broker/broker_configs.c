@@ -122,7 +122,8 @@ static int compare_texts(const void *a, const void *b)
 static void act_on_topics(struct broker *b, struct touched *t)
 {
 	size_t n = 0;
-	qsort(t->topics, t->n, sizeof *t->topics, compare_texts);
+	if (t->n > 0)
+		qsort(t->topics, t->n, sizeof *t->topics, compare_texts);
 	for (size_t i = 0; i < t->n; i++)
 		if (n > 0 && strcmp(t->topics[n - 1], t->topics[i]) == 0)
 			free(t->topics[i]);

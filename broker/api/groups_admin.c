@@ -260,7 +260,8 @@ static int by_bytes(const void *a, const void *b)
 static int32_t each_once(struct slice *names, int32_t n)
 {
 	int32_t kept = 0;
-	qsort(names, (size_t)n, sizeof *names, by_bytes);
+	if (n > 0)
+		qsort(names, (size_t)n, sizeof *names, by_bytes);
 	for (int32_t i = 0; i < n; i++)
 		if (i == 0 || !slice_eq(names[i], names[kept - 1]))
 			names[kept++] = names[i];

@@ -140,7 +140,8 @@ static void reset_on_core(struct reactor *there, struct call *c)
 static void put_in_force(struct manager *m, struct topic_new_settings *v, size_t n)
 {
 	struct resetting *cores = mem_zalloc((size_t)m->c.n_cores * sizeof *cores);
-	qsort(v, n, sizeof *v, compare_topics);
+	if (n > 0)
+		qsort(v, n, sizeof *v, compare_topics);
 	for (int i = 0; i < m->c.n_cores; i++)
 		cores[i] = (struct resetting){ m->c.replicas[i], v, n };
 	call_run_all(m->c.control, m->c.reactors, m->c.n_cores, reset_on_core, cores, sizeof *cores);

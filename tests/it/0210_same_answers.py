@@ -14,7 +14,7 @@ ALLOWED = [
     (r"^delete_topics v6 neither", r"error_code: 100, Apache Kafka 29", "3.9 finds nobody who may delete what has no name"),
     (r"^describe_configs v0", r"is_default: True, Apache Kafka False", "3.9 forgets to fill it in"),
     (r"^describe_configs .*logger", r"\[root\]\.value", "Apache Kafka's tests run without log4j's properties"),
-    (r"^describe_configs .*broker", r"configs\[(metrics\.port|num\.cores)\]: .*Apache Kafka 'missing'", "keys of our own"),
+    (r"^describe_configs .*broker", r"configs\[(metrics\.port|num\.cores|slow\.request\.log\.ms)\]: .*Apache Kafka 'missing'", "keys of our own"),
 ]
 
 
