@@ -188,8 +188,11 @@ static void print_listing(struct tool *t, const struct group_listing *v, unsigne
 		width = max_of(width, (int)v[i].id.n);
 	width += 10;
 	say("%-*s", width, "GROUP");
-	say(type ? " %-20s" : "", "TYPE");
-	say(state ? " %-20s\n" : "\n", "STATE");
+	if (type)
+		say(" %-20s", "TYPE");
+	if (state)
+		say(" %-20s", "STATE");
+	say("\n");
 	for (unsigned i = 0; i < n; i++) {
 		say("%-*.*s", width, SLICE_ARGS(v[i].id));
 		if (type)

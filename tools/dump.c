@@ -45,6 +45,7 @@ static void flush_when_much(struct dump *d)
 		dump_flush(d);
 }
 
+__attribute__((format(printf, 2, 0)))
 static void say_wrong(struct dump *d, const char *format, va_list ap)
 {
 	char words[FILE_PATH_MAX + 512];

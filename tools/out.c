@@ -18,6 +18,7 @@ void say(const char *format, ...)
 	va_end(ap);
 }
 
+__attribute__((format(printf, 2, 0)))
 static void to(FILE *where, const char *format, va_list ap)
 {
 	fflush(stdout);
