@@ -199,7 +199,7 @@ static int sort_moves(struct ctl_move *moves, int n)
 	return kept + 1;
 }
 
-/* Writes the topics of all moves that have `arrived` or not; a topic's error is that of its moves. */
+/* Writes the topics of all moves; what is wrong with a topic is wrong with each of its moves. */
 static void write_topics(struct controller *c, struct ctl_move *moves, int n)
 {
 	for (int at = 0, count; at < n; at += count) {

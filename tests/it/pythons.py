@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 from harness import Process, wait_for
 
@@ -109,7 +108,6 @@ def life_of_a_group(env, library, broker, partitions=6):
         wait_spread([one, three], partitions)
         all_read(everybody)
         three.hang()
-        time.sleep(8)       # longer than its session: what decides comes after
         wait_spread([one], partitions)
         more(60)
         all_read(everybody)
