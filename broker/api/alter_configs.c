@@ -382,7 +382,7 @@ static struct answered *alter_all(struct request *req, struct asked *all, int32_
 {
 	struct answered *out = arena_array(&req->arena, (size_t)n, sizeof *out);
 	if (!all || !out || arena_overflowed(&req->arena) || !mark_twice(&req->arena, all, n)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return NULL;
 	}
 	for (int32_t i = 0; i < n; i++)

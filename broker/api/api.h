@@ -143,6 +143,8 @@ void response_send(struct request *req);
 void response_none(struct request *req);
 /* Ends the connection: the request cannot be answered in its protocol. */
 void request_refuse(struct request *req, const char *why);
+/* The same, because it or its answer needs more than REQUEST_ARENA_BYTES. */
+void request_refuse_large(struct request *req);
 /* Goes on with `next` in a fiber of the control reactor; the core does not touch the request meanwhile. */
 void request_to_control(struct request *req, void (*next)(struct request *req));
 /* Goes on with `next` on another core (on its own: at once), from where it may go on to a third; it is that

@@ -192,7 +192,7 @@ void handle_describe_configs(struct request *req)
 	describe_configs_response_defaults(&out);
 	out.results = arena_array(&req->arena, (size_t)msg.n_resources, sizeof *out.results);
 	if (!out.results) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	for (int32_t i = 0; i < msg.n_resources; i++)

@@ -51,7 +51,7 @@ static void respond(struct request *req)
 	struct delete_records_response_partition *all = arena_array(&req->arena, (size_t)s->n_parts,
 								    sizeof *all);
 	if (!out.topics || !all) {
-		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	for (int i = 0; i < s->n_parts; i++) {
@@ -192,7 +192,7 @@ void handle_delete_records(struct request *req)
 		s->n_parts += s->msg.topics[t].n_partitions;
 	s->parts = arena_array(&req->arena, (size_t)s->n_parts, sizeof *s->parts);
 	if (!s->parts || !hops_init(&s->hops, req, delete, answer)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	sort(s);

@@ -179,7 +179,7 @@ void handle_describe_producers(struct request *req)
 	if (!request_decode_ok(req, describe_producers_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!collect(req, s)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	for (int i = 0; i < s->n_parts; i++) {

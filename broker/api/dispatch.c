@@ -174,6 +174,11 @@ void request_refuse(struct request *req, const char *why)
 		refuse_here(req);
 }
 
+void request_refuse_large(struct request *req)
+{
+	request_refuse(req, "the request or its answer needs more than REQUEST_ARENA_BYTES");
+}
+
 bool request_decode_ok(struct request *req, int decode_error)
 {
 	/* What goes on after the last field is ignored, as in 3.9: librdkafka ends its Metadata for all

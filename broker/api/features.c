@@ -36,7 +36,7 @@ void handle_update_features(struct request *req)
 	update_features_response_defaults(&out);
 	out.results = arena_array(&req->arena, (size_t)msg.n_feature_updates, sizeof *out.results);
 	if (!out.results) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	if (!controller_is_active(req->core->api->controller))

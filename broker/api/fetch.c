@@ -564,7 +564,7 @@ static void respond(struct fetch *f)
 	out.responses = arena_array(&req->arena, f->plan.n, sizeof *out.responses);
 	if (f->plan.n && (!outcomes || !all || !out.responses)) {
 		free_reads(f);
-		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	out.session_id = session_finish(req->core->sessions, &f->plan, &f->session, outcomes,
@@ -727,7 +727,7 @@ void handle_fetch(struct request *req)
 		return;
 	prepare(f);
 	if (arena_overflowed(&req->arena)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	if (f->isolation != READ_AS_FOLLOWER && f->msg.isolation_level != 0 && f->msg.isolation_level != 1) {
@@ -741,7 +741,7 @@ void handle_fetch(struct request *req)
 		return;
 	}
 	if (!make_parts(f)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	round_begin(f);

@@ -76,7 +76,7 @@ void handle_find_coordinator(struct request *req)
 	int32_t n = batched ? msg.n_coordinator_keys : 1;
 	struct find_coordinator_response_coordinator *all = arena_array(&req->arena, (size_t)n, sizeof *all);
 	if (!all) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	for (int32_t i = 0; i < n; i++)

@@ -47,7 +47,7 @@ static void go_on(struct request *req)
 	if (t->core < api->n_cores)
 		request_to_home(req, api->cores[t->core], visit);
 	else if (arena_overflowed(&req->arena))
-		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 	else
 		t->answer(req);
 }

@@ -31,8 +31,6 @@ enum {
 	HOST_BYTES = 48,
 };
 
-static const char no_room[] = "the request needs more than REQUEST_ARENA_BYTES";
-
 /* Other brokers of so old a cluster would drop the instance id of a group that they take over. */
 static bool may_be_static(const struct request *req, struct slice instance_id)
 {
@@ -94,7 +92,7 @@ static void joined(struct join *j)
 	out.skip_assignment = j->skip_assignment;
 	out.member_id = j->answer_member_id;
 	if (j->tell_members && !list_members(req, j->tell_members, &out)) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	join_group_response_encode(response_begin(req), req->version, &out);
@@ -144,7 +142,7 @@ void handle_join_group(struct request *req)
 	struct group_protocol *protocols = arena_array(&req->arena, (size_t)s->msg.n_protocols,
 						       sizeof *protocols);
 	if (!protocols) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	fill_join(req, s, protocols);
@@ -211,7 +209,7 @@ void handle_sync_group(struct request *req)
 	struct sync_assignment *assignments = arena_array(&req->arena, (size_t)msg->n_assignments,
 							  sizeof *assignments);
 	if (!assignments) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	for (int32_t i = 0; i < msg->n_assignments; i++)
@@ -327,7 +325,7 @@ void handle_leave_group(struct request *req)
 	if (!request_decode_ok(req, leave_group_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!collect_leaving(req, s)) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	struct group_home at = group_home(req, s->msg.group_id);

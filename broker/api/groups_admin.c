@@ -20,8 +20,6 @@ enum {
 	GROUP_OPERATIONS = 1 << 3 | 1 << 6 | 1 << 8,
 };
 
-static const char no_room[] = "the request needs more than REQUEST_ARENA_BYTES";
-
 /* ---- ListGroups: every core is asked ---- */
 
 struct list_of_core {
@@ -130,7 +128,7 @@ void handle_list_groups(struct request *req)
 	s->tour.n = req->core->api->n_cores;
 	s->tour.stops = arena_array(&req->arena, (size_t)s->tour.n, sizeof *s->tour.stops);
 	if (!s->tour.stops) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	for (int i = 0; i < s->tour.n; i++)
@@ -214,7 +212,7 @@ void handle_describe_groups(struct request *req)
 		return;
 	s->groups = arena_array(&req->arena, (size_t)s->msg.n_groups, sizeof *s->groups);
 	if (!s->groups || !group_tour_init(req, &s->tour, s->msg.groups, s->msg.n_groups)) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	for (int32_t i = 0; i < s->msg.n_groups; i++) {
@@ -278,7 +276,7 @@ void handle_delete_groups(struct request *req)
 	int32_t n = each_once(s->msg.groups_names, s->msg.n_groups_names);
 	s->results = arena_array(&req->arena, (size_t)n, sizeof *s->results);
 	if (!s->results || !group_tour_init(req, &s->tour, s->msg.groups_names, n)) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	group_tour_start(req, delete_here, delete_answer);

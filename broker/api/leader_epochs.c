@@ -44,7 +44,7 @@ static void respond(struct request *req)
 	struct offset_for_leader_epoch_response_partition *all =
 		arena_array(&req->arena, (size_t)s->n_parts, sizeof *all);
 	if (!out.topics || !all) {
-		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	out.n_topics = s->msg.n_topics;
@@ -98,7 +98,7 @@ void handle_offset_for_leader_epoch(struct request *req)
 									   &s->msg)))
 		return;
 	if (!collect(req, s)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	for (int i = 0; i < s->n_parts; i++) {

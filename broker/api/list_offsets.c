@@ -81,7 +81,7 @@ static void respond(struct request *req)
 		sizeof *all);
 	if (!out.topics || !all) {
 		free_old_style(s);
-		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	out.n_topics = s->msg.n_topics;
@@ -259,7 +259,7 @@ void handle_list_offsets(struct request *req)
 	if (!request_decode_ok(req, list_offsets_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!collect(req, s) || !find_twice(req, s)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	for (int i = 0; i < s->n_parts; i++) {

@@ -118,7 +118,7 @@ void handle_describe_log_dirs(struct request *req)
 	if (!request_decode_ok(req, describe_log_dirs_request_decode(&req->body, req->version, &msg)))
 		return;
 	if (!collect(&req->arena, &msg, &wish)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	manager_describe_dirs(req->core->api->manager, &dirs);
@@ -129,7 +129,7 @@ void handle_describe_log_dirs(struct request *req)
 	if (fits)
 		response_send(req);
 	else
-		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 }
 
 /* ---- AlterReplicaLogDirs ---- */
@@ -213,7 +213,7 @@ void handle_alter_replica_log_dirs(struct request *req)
 		return;
 	struct mover *v = movers(&req->arena, &msg, &n);
 	if (!v || !move_all(req, v, n, &out)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	alter_replica_log_dirs_response_encode(response_begin(req), req->version, &out);

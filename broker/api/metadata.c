@@ -206,7 +206,7 @@ static void respond(struct request *req)
 	metadata_response_defaults(&out);
 	bool fits = fill_brokers(req, &out) && fill_topics(req, &out);
 	if (!fits || arena_overflowed(&req->arena)) {
-		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	out.cluster_id = slice_str(req->core->api->cluster_id);
@@ -292,7 +292,7 @@ void handle_metadata(struct request *req)
 	s->by_id = is_by_id(&s->msg);
 	s->created = arena_array(&req->arena, (size_t)max_of(s->msg.n_topics, 0), sizeof *s->created);
 	if (!s->created) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	bool may_create = req->core->api->config->auto_create_topics_enable &&

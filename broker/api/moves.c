@@ -12,8 +12,6 @@
 
 #include <stdlib.h>
 
-#define TOO_MUCH "the request needs more than REQUEST_ARENA_BYTES"
-
 /* ---- partitions of a request, each once, by topic ---- */
 
 struct asked {
@@ -165,7 +163,7 @@ void handle_elect_leaders(struct request *req)
 		fine = fill_elected(req, &all, every, &out);
 	}
 	if (!fine) {
-		request_refuse(req, TOO_MUCH);
+		request_refuse_large(req);
 		return;
 	}
 	elect_leaders_response_encode(response_begin(req), req->version, &out);
@@ -228,7 +226,7 @@ void handle_alter_partition_reassignments(struct request *req)
 		fine = out.error_code || fill_moved(req, &all, &out);
 	}
 	if (!fine) {
-		request_refuse(req, TOO_MUCH);
+		request_refuse_large(req);
 		return;
 	}
 	alter_partition_reassignments_response_encode(response_begin(req), req->version, &out);
@@ -303,7 +301,7 @@ void handle_list_partition_reassignments(struct request *req)
 		fine = out.error_code || fill_moving(req, moves, n, &out);
 	}
 	if (!fine) {
-		request_refuse(req, TOO_MUCH);
+		request_refuse_large(req);
 		return;
 	}
 	list_partition_reassignments_response_encode(response_begin(req), req->version, &out);

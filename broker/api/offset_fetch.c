@@ -24,8 +24,6 @@ struct offset_fetch {
 	struct offset_fetch_response_group *found;
 };
 
-static const char no_room[] = "the request needs more than REQUEST_ARENA_BYTES";
-
 /* ---- the answer, on the last core ---- */
 
 /* Before version 8: the one group is the answer. */
@@ -62,7 +60,7 @@ static void answer(struct request *req)
 		out.groups = s->found;
 		out.n_groups = s->tour.n;
 	} else if (!flatten(req, &s->found[0], &out)) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	offset_fetch_response_encode(response_begin(req), req->version, &out);
@@ -252,5 +250,5 @@ void handle_offset_fetch(struct request *req)
 	if (prepare(req, s))
 		group_tour_start(req, find, answer);
 	else
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 }

@@ -24,8 +24,6 @@ enum {
 	NOT_SAID = -1, /* commit timestamp, retention time */
 };
 
-static const char no_room[] = "the request needs more than REQUEST_ARENA_BYTES";
-
 /* ---- which partitions are asked for ---- */
 
 static int by_place(const void *a, const void *b)
@@ -74,7 +72,7 @@ void offset_commit_respond(struct request *req)
 	out.topics = arena_array(&req->arena, (size_t)s->msg.n_topics, sizeof *out.topics);
 	struct offset_commit_response_partition *all = arena_array(&req->arena, (size_t)s->n, sizeof *all);
 	if (!out.topics || !all) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	for (int32_t t = 0, i = 0; t < s->msg.n_topics; t++) {
@@ -195,7 +193,7 @@ void handle_offset_commit(struct request *req)
 	if (!request_decode_ok(req, offset_commit_request_decode(&req->body, req->version, &named->msg)))
 		return;
 	if (!name_partitions(req, named)) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	int32_t n = named_partitions_fine(named->parts, named->n);
@@ -206,7 +204,7 @@ void handle_offset_commit(struct request *req)
 	else if (fill_commit(req, s, n))
 		request_to_home(req, s->home, commit_at_home);
 	else
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 }
 
 /* ---- OffsetDelete ---- */
@@ -229,7 +227,7 @@ static void delete_respond(struct request *req, enum kerr error)
 	out.topics = arena_array(&req->arena, (size_t)topics, sizeof *out.topics);
 	struct offset_delete_response_partition *all = arena_array(&req->arena, (size_t)s->n, sizeof *all);
 	if (!out.topics || !all) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	for (int32_t t = 0, i = 0; t < topics; t++) {
@@ -289,7 +287,7 @@ void handle_offset_delete(struct request *req)
 	if (!request_decode_ok(req, offset_delete_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!name_deleted(req, s)) {
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 		return;
 	}
 	s->home = group_home(req, s->msg.group_id);

@@ -126,7 +126,7 @@ static void respond(struct request *req, struct produce *s)
 	struct produce_response_partition *all =
 		arena_array(&req->arena, (size_t)s->n_parts, sizeof *all);
 	if (!out.responses || !all) {
-		request_refuse(req, "the answer needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	for (int t = 0, i = 0; t < out.n_responses; t++) {
@@ -456,7 +456,7 @@ void handle_produce(struct request *req)
 	if (!request_decode_ok(req, produce_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!collect(req, s)) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	const char *why = NULL;

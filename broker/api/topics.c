@@ -148,7 +148,7 @@ void handle_create_topics(struct request *req)
 		names[i] = (struct named){ msg.topics[i].name, i };
 	bool *twice = find_twice(&req->arena, names, msg.n_topics);
 	if (!out.topics || !twice) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	bool active = controller_is_active(req->core->api->controller);
@@ -242,7 +242,7 @@ void handle_delete_topics(struct request *req)
 	delete_topics_response_defaults(&out);
 	out.responses = arena_array(&req->arena, (size_t)n, sizeof *out.responses);
 	if (!out.responses) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	out.n_responses = n;
@@ -293,7 +293,7 @@ void handle_create_partitions(struct request *req)
 		names[i] = (struct named){ msg.topics[i].name, i };
 	bool *twice = find_twice(&req->arena, names, msg.n_topics);
 	if (!out.results || !twice) {
-		request_refuse(req, "the request needs more than REQUEST_ARENA_BYTES");
+		request_refuse_large(req);
 		return;
 	}
 	for (int32_t i = 0; i < msg.n_topics; i++) {

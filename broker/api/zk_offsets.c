@@ -14,8 +14,6 @@
 
 enum { OFFSET_TEXT_BYTES = 24 };
 
-static const char no_room[] = "the request needs more than REQUEST_ARENA_BYTES";
-
 /* ---- OffsetCommit ---- */
 
 /* Sets the node, and makes it where it is missing. What ZooKeeper refuses is no error of Kafka's. */
@@ -145,5 +143,5 @@ void zk_offsets_fetch(struct request *req)
 	if (name_partitions(req, s))
 		request_to_control(req, fetch);
 	else
-		request_refuse(req, no_room);
+		request_refuse_large(req);
 }
