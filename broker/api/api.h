@@ -131,6 +131,8 @@ uint32_t api_random(struct api_core *core);
 
 /* ---- handlers ---- */
 
+/* The handler's own struct, zeroed: request.state from now on. */
+void *request_state(struct request *req, size_t bytes);
 /* For use as: if (!request_decode_ok(req, X_decode(&req->body, req->version, &msg))) return;
  * A request that cannot be decoded ends its connection, as Kafka does. */
 bool request_decode_ok(struct request *req, int decode_error);

@@ -183,9 +183,7 @@ static enum kerr check(const struct request *req, const struct part *p)
 
 void handle_delete_records(struct request *req)
 {
-	struct delete_records *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct delete_records *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, delete_records_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	for (int32_t t = 0; t < s->msg.n_topics; t++)

@@ -173,9 +173,7 @@ static bool collect(struct request *req, struct describe_producers *s)
 
 void handle_describe_producers(struct request *req)
 {
-	struct describe_producers *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct describe_producers *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, describe_producers_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!collect(req, s)) {

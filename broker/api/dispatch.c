@@ -179,6 +179,14 @@ void request_refuse_large(struct request *req)
 	request_refuse(req, "the request or its answer needs more than REQUEST_ARENA_BYTES");
 }
 
+void *request_state(struct request *req, size_t bytes)
+{
+	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
+	req->state = arena_alloc(&req->arena, bytes);
+	must(req->state != NULL); /* small, and among the first of its memory */
+	return req->state;
+}
+
 bool request_decode_ok(struct request *req, int decode_error)
 {
 	/* What goes on after the last field is ignored, as in 3.9: librdkafka ends its Metadata for all

@@ -719,10 +719,8 @@ static void prepare(struct fetch *f)
 
 void handle_fetch(struct request *req)
 {
-	struct fetch *f = arena_alloc(&req->arena, sizeof *f);
-	must(f != NULL);
+	struct fetch *f = request_state(req, sizeof *f);
 	f->req = req;
-	req->state = f;
 	if (!request_decode_ok(req, fetch_request_decode(&req->body, req->version, &f->msg)))
 		return;
 	prepare(f);

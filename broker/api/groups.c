@@ -133,9 +133,7 @@ static void fill_join(struct request *req, struct join_state *s, struct group_pr
 
 void handle_join_group(struct request *req)
 {
-	struct join_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct join_state *s = request_state(req, sizeof *s);
 	s->req = req;
 	if (!request_decode_ok(req, join_group_request_decode(&req->body, req->version, &s->msg)))
 		return;
@@ -199,9 +197,7 @@ static enum kerr check_sync(const struct request *req, const struct sync_group_r
 
 void handle_sync_group(struct request *req)
 {
-	struct sync_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct sync_state *s = request_state(req, sizeof *s);
 	s->req = req;
 	if (!request_decode_ok(req, sync_group_request_decode(&req->body, req->version, &s->msg)))
 		return;
@@ -256,9 +252,7 @@ static void heartbeat_at_home(struct request *req)
 
 void handle_heartbeat(struct request *req)
 {
-	struct heartbeat_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct heartbeat_state *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, heartbeat_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!may_be_static(req, s->msg.group_instance_id)) {
@@ -319,9 +313,7 @@ static bool collect_leaving(struct request *req, struct leave_state *s)
 
 void handle_leave_group(struct request *req)
 {
-	struct leave_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct leave_state *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, leave_group_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!collect_leaving(req, s)) {

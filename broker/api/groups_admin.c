@@ -119,9 +119,7 @@ static void list_answer(struct request *req)
 
 void handle_list_groups(struct request *req)
 {
-	struct list_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct list_state *s = request_state(req, sizeof *s);
 	s->req = req;
 	if (!request_decode_ok(req, list_groups_request_decode(&req->body, req->version, &s->msg)))
 		return;
@@ -205,9 +203,7 @@ static void describe_answer(struct request *req)
 
 void handle_describe_groups(struct request *req)
 {
-	struct describe_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct describe_state *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, describe_groups_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	s->groups = arena_array(&req->arena, (size_t)s->msg.n_groups, sizeof *s->groups);
@@ -268,9 +264,7 @@ static int32_t each_once(struct slice *names, int32_t n)
 
 void handle_delete_groups(struct request *req)
 {
-	struct delete_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct delete_state *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, delete_groups_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	int32_t n = each_once(s->msg.groups_names, s->msg.n_groups_names);

@@ -91,9 +91,7 @@ static bool collect(struct request *req, struct leader_epochs *s)
 
 void handle_offset_for_leader_epoch(struct request *req)
 {
-	struct leader_epochs *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct leader_epochs *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, offset_for_leader_epoch_request_decode(&req->body, req->version,
 									   &s->msg)))
 		return;

@@ -253,9 +253,7 @@ static bool find_twice(struct request *req, struct list_offsets *s)
 
 void handle_list_offsets(struct request *req)
 {
-	struct list_offsets *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct list_offsets *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, list_offsets_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!collect(req, s) || !find_twice(req, s)) {

@@ -280,9 +280,7 @@ static void refuse_ids(struct request *req)
 
 void handle_metadata(struct request *req)
 {
-	struct metadata_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct metadata_state *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, metadata_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!is_valid(req, &s->msg)) {

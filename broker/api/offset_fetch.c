@@ -238,9 +238,7 @@ static bool prepare(struct request *req, struct offset_fetch *s)
 
 void handle_offset_fetch(struct request *req)
 {
-	struct offset_fetch *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct offset_fetch *s = request_state(req, sizeof *s);
 	if (req->version == VERSION_ZOOKEEPER) {
 		zk_offsets_fetch(req);
 		return;

@@ -186,9 +186,7 @@ static bool fill_commit(struct request *req, struct commit_state *s, int32_t n)
 
 void handle_offset_commit(struct request *req)
 {
-	struct commit_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct commit_state *s = request_state(req, sizeof *s);
 	struct offset_commit_state *named = &s->named;
 	if (!request_decode_ok(req, offset_commit_request_decode(&req->body, req->version, &named->msg)))
 		return;
@@ -281,9 +279,7 @@ static bool name_deleted(struct request *req, struct delete_state *s)
 /* A group is looked for even when no partition is left to delete: it has errors of its own. */
 void handle_offset_delete(struct request *req)
 {
-	struct delete_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct delete_state *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, offset_delete_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!name_deleted(req, s)) {

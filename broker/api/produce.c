@@ -450,9 +450,7 @@ static void send_hops(struct request *req)
 
 void handle_produce(struct request *req)
 {
-	struct produce *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct produce *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, produce_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (!collect(req, s)) {

@@ -2,7 +2,6 @@
 #include "broker/api/zk_offsets.h"
 
 #include "broker/api/offsets.h"
-#include "broker/base/must.h"
 #include "broker/group/commit.h"
 #include "zkutil/znode.h"
 
@@ -135,9 +134,7 @@ static bool name_partitions(struct request *req, struct fetch_state *s)
 
 void zk_offsets_fetch(struct request *req)
 {
-	struct fetch_state *s = arena_alloc(&req->arena, sizeof *s);
-	must(s != NULL);
-	req->state = s;
+	struct fetch_state *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, offset_fetch_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (name_partitions(req, s))
