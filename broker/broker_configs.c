@@ -11,6 +11,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/cluster/broker_settings.h"
 #include "zkutil/znode.h"
 
@@ -122,8 +123,7 @@ static int compare_texts(const void *a, const void *b)
 static void act_on_topics(struct broker *b, struct touched *t)
 {
 	size_t n = 0;
-	if (t->n > 0)
-		qsort(t->topics, t->n, sizeof *t->topics, compare_texts);
+	order_sort(t->topics, t->n, sizeof *t->topics, compare_texts);
 	for (size_t i = 0; i < t->n; i++)
 		if (n > 0 && strcmp(t->topics[n - 1], t->topics[i]) == 0)
 			free(t->topics[i]);
@@ -181,7 +181,7 @@ static void delete_old(struct config_watch *w)
 static int compare_numbers(const void *a, const void *b)
 {
 	const struct announced *x = a, *y = b;
-	return (x->number > y->number) - (x->number < y->number);
+	return order_of(x->number, y->number);
 }
 
 /* The announcements that were not acted upon, by number; NULL when they cannot be listed. */
@@ -203,7 +203,7 @@ static struct announced *list_new(struct config_watch *w, size_t *n)
 	}
 	zk_req_fini(&req);
 	if (v)
-		qsort(v, *n, sizeof *v, compare_numbers);
+		order_sort(v, *n, sizeof *v, compare_numbers);
 	return v;
 }
 

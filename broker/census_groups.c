@@ -6,6 +6,7 @@
 #include "broker/census.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/broker_priv.h"
 #include "broker/group/coordinator.h"
 #include "broker/group/offsets.h"
@@ -28,24 +29,26 @@ struct listing {
 	const char *group;
 };
 
+struct wanted {
+	struct slice topic;
+	int32_t partition;
+};
+
+static int compare_wanted(const void *key, const void *partition)
+{
+	const struct wanted *wanted = key;
+	const struct census_partition *p = partition;
+	int order = slice_compare(wanted->topic, slice_of(p->topic->name, p->topic->name_bytes));
+	return order ? order : order_of(wanted->partition, p->index);
+}
+
 /* The partition among the census', -1 when this broker does not lead it. */
 static int find_partition(const struct census *c, struct slice topic, int32_t index)
 {
-	int low = 0, high = c->n_partitions;
-	while (low < high) {
-		int middle = low + (high - low) / 2;
-		const struct census_partition *p = &c->partitions[middle];
-		int order = slice_compare(slice_of(p->topic->name, p->topic->name_bytes), topic);
-		if (order == 0)
-			order = (p->index > index) - (p->index < index);
-		if (order == 0)
-			return p->leader ? middle : -1;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return -1;
+	const struct wanted wanted = { topic, index };
+	const struct census_partition *found = order_find(&wanted, c->partitions, (size_t)c->n_partitions,
+							  sizeof *found, compare_wanted);
+	return found && found->leader ? (int)(found - c->partitions) : -1;
 }
 
 static void list_commit(void *arg, struct slice topic, int32_t partition, const struct offset_commit *commit)

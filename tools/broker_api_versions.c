@@ -1,11 +1,11 @@
 /* broker_api_versions.c - the requests that each broker serves; kafka.admin.BrokerApiVersionsCommand. */
 #include "api_versions.kmsg.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "tools/admin.h"
 #include "tools/out.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 
 enum { BOOTSTRAP, CONFIG, JSON };
 
@@ -90,7 +90,7 @@ static unsigned collect(struct tool *t, const struct api_versions_response *serv
 		add(lines, &n, kapis[i].key, -1, -1);
 	for (size_t i = 0; i < countof(others); i++)
 		add(lines, &n, others[i].key, -1, -1);
-	qsort(lines, n, sizeof *lines, by_key);
+	order_sort(lines, n, sizeof *lines, by_key);
 	return n;
 }
 

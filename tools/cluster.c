@@ -4,6 +4,7 @@
 
 #include "broker/base/kerr.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -22,17 +23,17 @@ static int by_name(const void *a, const void *b)
 static int by_index(const void *a, const void *b)
 {
 	const struct metadata_response_partition *x = a, *y = b;
-	return (x->partition_index > y->partition_index) - (x->partition_index < y->partition_index);
+	return order_of(x->partition_index, y->partition_index);
 }
 
 void cluster_sort(struct metadata_response *m)
 {
 	if (m->n_topics > 1)
-		qsort(m->topics, (size_t)m->n_topics, sizeof *m->topics, by_name);
+		order_sort(m->topics, (size_t)m->n_topics, sizeof *m->topics, by_name);
 	for (int32_t i = 0; i < m->n_topics; i++)
 		if (m->topics[i].n_partitions > 1)
-			qsort(m->topics[i].partitions, (size_t)m->topics[i].n_partitions,
-				sizeof *m->topics[i].partitions, by_index);
+			order_sort(m->topics[i].partitions, (size_t)m->topics[i].n_partitions,
+				   sizeof *m->topics[i].partitions, by_index);
 }
 
 int cluster_topics(struct admin *a, struct metadata_response *out)
@@ -81,7 +82,7 @@ const struct metadata_response_topic *cluster_topic(const struct metadata_respon
 	const struct metadata_response_topic key = { .name = name };
 	if (m->n_topics <= 0)
 		return NULL;
-	return bsearch(&key, m->topics, (size_t)m->n_topics, sizeof *m->topics, by_name);
+	return order_find(&key, m->topics, (size_t)m->n_topics, sizeof *m->topics, by_name);
 }
 
 const struct metadata_response_partition *cluster_partition(
@@ -91,7 +92,7 @@ const struct metadata_response_partition *cluster_partition(
 	const struct metadata_response_partition key = { .partition_index = partition };
 	if (!found || found->n_partitions <= 0)
 		return NULL;
-	return bsearch(&key, found->partitions, (size_t)found->n_partitions, sizeof key, by_index);
+	return order_find(&key, found->partitions, (size_t)found->n_partitions, sizeof key, by_index);
 }
 
 /* org.apache.kafka.common.internals.Topic.isInternal */

@@ -3,6 +3,7 @@
 #include "alter_user_scram_credentials.kmsg.h"
 #include "broker/base/kerr.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "describe_client_quotas.kmsg.h"
 #include "describe_user_scram_credentials.kmsg.h"
 #include "tools/configs_priv.h"
@@ -148,7 +149,7 @@ static int by_key(const void *a, const void *b)
 static void print_quotas(struct tool *t, struct describe_client_quotas_response_entry *entry)
 {
 	if (entry->n_values > 1)
-		qsort(entry->values, (size_t)entry->n_values, sizeof *entry->values, by_key);
+		order_sort(entry->values, (size_t)entry->n_values, sizeof *entry->values, by_key);
 	say("Quota configs for %s are ", said_of(t, entry));
 	for (int32_t i = 0; i < entry->n_values; i++)
 		say("%s%.*s=%s", i ? ", " : "", SLICE_ARGS(entry->values[i].key),

@@ -6,13 +6,13 @@
  */
 #include "broker/base/kerr.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "tools/cluster.h"
 #include "tools/consumer_groups_priv.h"
 #include "tools/out.h"
 #include "zkutil/javamap.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -258,7 +258,7 @@ struct rows {
 
 static int64_t committed(const struct group_partition *v, unsigned n, const struct group_partition *of)
 {
-	const struct group_partition *found = n ? bsearch(of, v, n, sizeof *v, group_partitions_order) : NULL;
+	const struct group_partition *found = order_find(of, v, n, sizeof *v, group_partitions_order);
 	return found ? found->offset : -1;
 }
 
@@ -356,7 +356,7 @@ static int by_most_partitions(const void *a, const void *b)
 {
 	const struct group_member *x = a, *y = b;
 	if (x->n_partitions != y->n_partitions)
-		return x->n_partitions > y->n_partitions ? -1 : 1;
+		return order_of(y->n_partitions, x->n_partitions);
 	return slice_compare(x->id, y->id);
 }
 
@@ -366,8 +366,7 @@ static int describe_offsets(struct tool *t, struct admin *a, struct group_descri
 	unsigned n;
 	if (groups_offsets(a, t, g->id, &offsets, &n) < 0)
 		return as_runtime(t);
-	if (g->n_members > 1)
-		qsort(g->members, g->n_members, sizeof *g->members, by_most_partitions);
+	order_sort(g->members, g->n_members, sizeof *g->members, by_most_partitions);
 	struct rows rows = gather_rows(t, g, offsets, n);
 	if (ends_of(t, a, &rows) < 0)
 		return as_runtime(t);
@@ -394,14 +393,14 @@ static const char *assignment_of(struct tool *t, const struct group_member *m)
 		for (; i < m->n_partitions && slice_eq(m->partitions[i].topic, m->partitions[first].topic);
 			i++)
 			ids[k++] = tool_printf(t, "%d", m->partitions[i].partition);
-		qsort(ids, k, sizeof *ids, as_text);
+		order_sort(ids, k, sizeof *ids, as_text);
 		topics[n] = ids[0];
 		for (unsigned j = 1; j < k; j++)
 			topics[n] = tool_printf(t, "%s,%s", topics[n], ids[j]);
 		topics[n] = tool_printf(t, "(%s)", topics[n]);
 		n++;
 	}
-	qsort(topics, n, sizeof *topics, as_text);
+	order_sort(topics, n, sizeof *topics, as_text);
 	for (unsigned i = 0; i < n; i++)
 		all = all ? tool_printf(t, "%s, %s", all, topics[i]) : topics[i];
 	return all ? all : "-";

@@ -1,12 +1,11 @@
 /* consumer_groups_reset.c - samsa-consumer-groups --reset-offsets and --delete-offsets. */
 #include "broker/base/kerr.h"
-#include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "tools/cluster.h"
 #include "tools/consumer_groups_priv.h"
 #include "tools/java_time.h"
 #include "tools/out.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { QUOTE_FROM = 24 }; /* Jackson's CSV puts quotes around longer words without looking at them */
@@ -164,7 +163,7 @@ static const struct group_partition *committed(
 	const struct group_partition *v, unsigned n, const struct at_leader *x)
 {
 	const struct group_partition key = { .topic = x->topic, .partition = x->partition };
-	return n ? bsearch(&key, v, n, sizeof *v, group_partitions_order) : NULL;
+	return order_find(&key, v, n, sizeof *v, group_partitions_order);
 }
 
 static int shift(struct tool *t, struct admin *a, struct plan *p)
@@ -457,7 +456,7 @@ static int by_key(const void *a, const void *b)
 
 static void print_outcomes(struct tool *t, struct outcome *v, unsigned n)
 {
-	qsort(v, n, sizeof *v, by_key);
+	order_sort(v, n, sizeof *v, by_key);
 	say("\n%-30s %-15s %-15s", "TOPIC", "PARTITION", "STATUS");
 	for (unsigned i = 0; i < n; i++) {
 		const char *number = v[i].partition >= 0 ? tool_printf(t, "%d", v[i].partition)

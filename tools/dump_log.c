@@ -1,5 +1,6 @@
 /* dump_log.c - the files of a log directory, offline; kafka.tools.DumpLogSegments. */
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/reactor/sys.h"
 #include "broker/storage/file.h"
 #include "tools/command.h"
@@ -127,13 +128,11 @@ static void add_folder(struct dump *d, struct names *all, const char *dir, int d
 	int error = sys_list_dir(dir, list_one, &l);
 	if (error)
 		dump_fail(d, "%s: %s\n", dir, strerror(-error));
-	if (l.files.n)
-		qsort(l.files.v, l.files.n, sizeof *l.files.v, by_name);
+	order_sort(l.files.v, l.files.n, sizeof *l.files.v, by_name);
 	for (size_t i = 0; i < l.files.n; i++)
 		add_name(all, l.files.v[i]);
 	l.files.n = 0;
-	if (l.folders.n)
-		qsort(l.folders.v, l.folders.n, sizeof *l.folders.v, by_name);
+	order_sort(l.folders.v, l.folders.n, sizeof *l.folders.v, by_name);
 	for (size_t i = 0; depth > 0 && i < l.folders.n; i++)
 		add_folder(d, all, l.folders.v[i], depth - 1);
 	free_names(&l.files);

@@ -3,6 +3,7 @@
  */
 #include "broker/base/kerr.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/config/ibp.h"
 #include "tools/cluster.h"
 #include "tools/out.h"
@@ -10,7 +11,6 @@
 #include "update_features.kmsg.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { BOOTSTRAP, BOOTSTRAP_CONTROLLER, COMMAND_CONFIG, METADATA, FEATURE, UNSAFE, DRY_RUN, JSON };
@@ -69,8 +69,8 @@ static int describe(struct tool *t, struct admin *a)
 	if (!m)
 		return -1;
 	if (m->n_supported_features > 1)
-		qsort(m->supported_features, (size_t)m->n_supported_features, sizeof *m->supported_features,
-			by_name);
+		order_sort(m->supported_features, (size_t)m->n_supported_features,
+			   sizeof *m->supported_features, by_name);
 	for (int32_t i = 0; i < m->n_supported_features; i++) {
 		const struct api_versions_response_supported_feature *f = &m->supported_features[i];
 		int level = finalized(m, f->name);
@@ -197,7 +197,7 @@ static int change(struct tool *t, struct admin *a)
 							: SAFE_DOWNGRADE;
 	if (read_updates(t, &u, type, disable) < 0)
 		return -1;
-	qsort(u.v, u.n, sizeof *u.v, by_feature);
+	order_sort(u.v, u.n, sizeof *u.v, by_feature);
 	update_features_request_defaults(&request);
 	request.feature_updates = u.v;
 	request.n_feature_updates = (int32_t)u.n;

@@ -1,5 +1,6 @@
 /* get_offsets.c - offsets of partitions, by time; org.apache.kafka.tools.GetOffsetShell. */
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "tools/cluster.h"
 #include "tools/leaders.h"
 #include "tools/out.h"
@@ -235,7 +236,7 @@ static int get(struct tool *t, struct admin *a, const struct rules *rules, int64
 	admin_begin(a, "listTopics", 0);
 	if (find_partitions(t, a, rules, when, &v, &n) < 0 || leaders_list_offsets(a, t, v, n) < 0)
 		return -1;
-	qsort(v, n, sizeof *v, as_text);
+	order_sort(v, n, sizeof *v, as_text);
 	for (unsigned i = 0; i < n; i++)
 		show(t, &v[i]);
 	return 0;

@@ -3,6 +3,7 @@
 
 #include "broker/base/kerr.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "consumer_group_describe.kmsg.h"
 #include "consumer_protocol.kmsg.h"
 #include "delete_groups.kmsg.h"
@@ -12,8 +13,6 @@
 #include "offset_commit.kmsg.h"
 #include "offset_delete.kmsg.h"
 #include "offset_fetch.kmsg.h"
-
-#include <stdlib.h>
 
 enum { FIND_MANY = 4, LIST_BY_STATE = 4, LIST_BY_TYPE = 5, FETCH_MANY = 8, FETCH_ALL = 2, VERSION_BYTES = 2 };
 
@@ -130,8 +129,7 @@ int groups_list(struct admin *a, struct tool *t, struct slice *states, unsigned 
 		*out = more;
 		*n += keep_consumers(&m, more + *n);
 	}
-	if (*n > 1)
-		qsort(*out, *n, sizeof **out, by_id);
+	order_sort(*out, *n, sizeof **out, by_id);
 	return 0;
 }
 
@@ -141,7 +139,7 @@ int group_partitions_order(const void *a, const void *b)
 {
 	const struct group_partition *x = a, *y = b;
 	int order = slice_compare(x->topic, y->topic);
-	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+	return order ? order : order_of(x->partition, y->partition);
 }
 
 static void add_partitions(
@@ -172,8 +170,7 @@ static void take_assignment(struct tool *t, struct group_member *m, struct slice
 		add_partitions(t, m, assignment.assigned_partitions[i].topic,
 			assignment.assigned_partitions[i].partitions,
 			assignment.assigned_partitions[i].n_partitions);
-	if (m->n_partitions > 1)
-		qsort(m->partitions, m->n_partitions, sizeof *m->partitions, group_partitions_order);
+	order_sort(m->partitions, m->n_partitions, sizeof *m->partitions, group_partitions_order);
 }
 
 static int code_of_describe(const void *response)
@@ -309,8 +306,7 @@ static void take_offsets(
 					.partition = topic->partitions[k].partition_index,
 					.offset = topic->partitions[k].committed_offset };
 	}
-	if (*n > 1)
-		qsort(v, *n, sizeof *v, group_partitions_order);
+	order_sort(v, *n, sizeof *v, group_partitions_order);
 }
 
 int groups_offsets(
@@ -357,7 +353,7 @@ int groups_commit(struct admin *a, struct tool *t, struct slice group, struct gr
 	int code;
 	if (n == 0)
 		return 0;
-	qsort(v, n, sizeof *v, group_partitions_order);
+	order_sort(v, n, sizeof *v, group_partitions_order);
 	offset_commit_request_defaults(&request);
 	request.group_id = group;
 	request.topics = tool_alloc(t, n * sizeof *request.topics);
@@ -390,8 +386,7 @@ int groups_delete_offsets(
 	struct offset_delete_request request = { .group_id = group };
 	struct offset_delete_request_topic *topic = NULL;
 	struct offset_delete_response m;
-	if (n > 1)
-		qsort(v, n, sizeof *v, group_partitions_order);
+	order_sort(v, n, sizeof *v, group_partitions_order);
 	request.topics = tool_alloc(t, n * sizeof *request.topics);
 	struct offset_delete_request_partition *partitions = tool_alloc(t, n * sizeof *partitions);
 	for (unsigned i = 0; i < n; i++) {
@@ -412,7 +407,8 @@ int groups_delete_offsets(
 			const struct offset_delete_response_partition *p = &m.topics[i].partitions[k];
 			const struct group_partition key = { .topic = m.topics[i].name,
 				.partition = p->partition_index };
-			struct group_partition *item = bsearch(&key, v, n, sizeof *v, group_partitions_order);
+			struct group_partition *item =
+				order_find(&key, v, n, sizeof *v, group_partitions_order);
 			if (item && p->error_code)
 				item->failure = failure_of_code(t, p->error_code, SLICE_NULL);
 		}

@@ -1,12 +1,12 @@
 /* leader_election.c - has the controller elect leaders; org.apache.kafka.tools.LeaderElectionCommand. */
 #include "broker/base/kerr.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "elect_leaders.kmsg.h"
 #include "tools/cluster.h"
 #include "tools/json_read.h"
 #include "tools/out.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -122,7 +122,7 @@ static unsigned collect(struct tool *t, const struct elect_leaders_response *m, 
 				topic->partition_result[k].error_code,
 				topic->partition_result[k].error_message };
 	}
-	qsort(*out, n, sizeof **out, by_partition);
+	order_sort(*out, n, sizeof **out, by_partition);
 	return n;
 }
 

@@ -6,13 +6,12 @@
 #include "tools/leaders.h"
 
 #include "broker/base/kerr.h"
-#include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "delete_records.kmsg.h"
 #include "list_offsets.kmsg.h"
 #include "tools/cluster.h"
 #include "tools/out.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* One request to the leader of all `v`, which are in the order of topics. -1: the failure is all of theirs.
@@ -23,13 +22,13 @@ static int by_topic(const void *a, const void *b)
 {
 	const struct at_leader *x = *(struct at_leader *const *)a, *y = *(struct at_leader *const *)b;
 	int order = slice_compare(x->topic, y->topic);
-	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+	return order ? order : order_of(x->partition, y->partition);
 }
 
 static struct at_leader *find(struct at_leader **v, unsigned n, struct slice topic, int32_t partition)
 {
 	struct at_leader key = { .topic = topic, .partition = partition }, *at = &key;
-	struct at_leader **found = bsearch(&at, v, n, sizeof(struct at_leader *), by_topic);
+	struct at_leader **found = order_find(&at, v, n, sizeof(struct at_leader *), by_topic);
 	return found ? *found : NULL;
 }
 
@@ -145,7 +144,7 @@ static int rounds(struct admin *a, struct tool *t, const char *call, struct at_l
 		items[i].offset = items[i].timestamp = -1;
 		items[i].leader_epoch = -1;
 	}
-	qsort(v, n, sizeof(struct at_leader *), by_topic);
+	order_sort(v, n, sizeof(struct at_leader *), by_topic);
 	admin_begin(a, call, 0);
 	for (unsigned left = n; left > 0;) {
 		if (look_up(a, t, v, n) < 0)

@@ -1,11 +1,11 @@
 /* log_dirs.c - what lies in the brokers' log directories; org.apache.kafka.tools.LogDirsCommand. */
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "describe_log_dirs.kmsg.h"
 #include "tools/cluster.h"
 #include "tools/out.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { BOOTSTRAP, COMMAND_CONFIG, DESCRIBE, TOPIC_LIST, BROKER_LIST, JSON };
@@ -45,7 +45,7 @@ static bool holds(const struct ids *ids, int32_t id)
 static int compare(const void *a, const void *b)
 {
 	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-	return (x > y) - (x < y);
+	return order_of(x, y);
 }
 
 /* All brokers, by id. */
@@ -58,7 +58,7 @@ static int look(struct tool *t, struct admin *a, struct ids *out)
 	out->v = tool_alloc(t, out->n * sizeof *out->v);
 	for (unsigned i = 0; i < out->n; i++)
 		out->v[i] = brokers[i].id;
-	qsort(out->v, out->n, sizeof *out->v, compare);
+	order_sort(out->v, out->n, sizeof *out->v, compare);
 	return 0;
 }
 
@@ -88,7 +88,7 @@ static int choose(struct tool *t, const struct ids *there, struct ids *out)
 			joined(t, &missing), joined(t, there));
 	if (out->n == 0)
 		*out = *there;
-	qsort(out->v, out->n, sizeof *out->v, compare);
+	order_sort(out->v, out->n, sizeof *out->v, compare);
 	return 0;
 }
 

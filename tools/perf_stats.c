@@ -2,6 +2,7 @@
 #include "tools/perf_stats.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <inttypes.h>
 
@@ -66,7 +67,7 @@ bool perf_stats_record(struct perf_stats *s, int64_t latency_ms, uint32_t bytes,
 static int by_size(const void *a, const void *b)
 {
 	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-	return (x > y) - (x < y);
+	return order_of(x, y);
 }
 
 void perf_stats_total(struct perf_stats *s, int64_t now_ms, struct text *out)
@@ -74,7 +75,7 @@ void perf_stats_total(struct perf_stats *s, int64_t now_ms, struct text *out)
 	static const double quantiles[] = { 0.5, 0.95, 0.99, 0.999 };
 	static const char *const names[] = { "50th", "95th", "99th", "99.9th" };
 	int64_t elapsed = now_ms - s->all.begun_ms;
-	qsort(s->latencies, s->n, sizeof *s->latencies, by_size);
+	order_sort(s->latencies, s->n, sizeof *s->latencies, by_size);
 	text_add(out, "%" PRIu64 " records sent, %f records/sec (%.2f MB/sec), ", s->all.count,
 		rate((double)s->all.count, elapsed), rate((double)s->all.bytes / MEGABYTE, elapsed));
 	add_average(out, &s->all, 2);

@@ -2,13 +2,13 @@
  * org.apache.kafka.tools.reassign.ReassignPartitionsCommand.
  */
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/controller/assign.h"
 #include "tools/cluster.h"
 #include "tools/json_read.h"
 #include "tools/out.h"
 #include "tools/reassign_priv.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -160,7 +160,7 @@ static int verify(struct tool *t, struct admin *a)
 static int by_id(const void *a, const void *b)
 {
 	const struct assign_broker *x = a, *y = b;
-	return (x->id > y->id) - (x->id < y->id);
+	return order_of(x->id, y->id);
 }
 
 /* Those of --broker-list that are there. */
@@ -193,7 +193,7 @@ static int read_brokers(struct tool *t, struct admin *a, struct assign_broker **
 			"Not all brokers have rack information. Add "
 			"--disable-rack-aware in command line to make replica assignment without rack "
 			"information.");
-	qsort(*out, *n, sizeof **out, by_id);
+	order_sort(*out, *n, sizeof **out, by_id);
 	return 0;
 }
 

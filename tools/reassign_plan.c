@@ -1,5 +1,5 @@
 /* reassign_plan.c - plans of samsa-reassign-partitions: read, checked, written. */
-#include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "tools/json_read.h"
 #include "tools/reassign_priv.h"
 
@@ -10,19 +10,18 @@ static int compare(const void *a, const void *b)
 {
 	const struct placed *x = a, *y = b;
 	int order = slice_compare(x->topic, y->topic);
-	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+	return order ? order : order_of(x->partition, y->partition);
 }
 
 void plan_sort(struct plan *p)
 {
-	if (p->n > 1)
-		qsort(p->v, p->n, sizeof *p->v, compare);
+	order_sort(p->v, p->n, sizeof *p->v, compare);
 }
 
 const struct placed *plan_find(const struct plan *p, struct slice topic, int32_t partition)
 {
 	const struct placed key = { .topic = topic, .partition = partition };
-	return p->n ? bsearch(&key, p->v, p->n, sizeof *p->v, compare) : NULL;
+	return order_find(&key, p->v, p->n, sizeof *p->v, compare);
 }
 
 const char *ids_text(struct tool *t, const int32_t *ids, int32_t n)

@@ -2,9 +2,8 @@
 #include "tools/settings.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "zkutil/javamap.h"
-
-#include <stdlib.h>
 
 int settings_describe(struct admin *a, struct tool *t, int32_t node, enum settings_kind kind,
 	const struct slice *names, unsigned n, struct describe_configs_response *out)
@@ -71,7 +70,7 @@ static int by_name(const void *a, const void *b)
 void settings_by_name(struct describe_configs_response_result *r)
 {
 	if (r->n_configs > 1)
-		qsort(r->configs, (size_t)r->n_configs, sizeof *r->configs, by_name);
+		order_sort(r->configs, (size_t)r->n_configs, sizeof *r->configs, by_name);
 }
 
 int settings_alter(struct admin *a, struct tool *t, int32_t node,

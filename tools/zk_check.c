@@ -6,6 +6,7 @@
 #include "tools/zk_check.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "zkutil/znode.h"
 
 #include <inttypes.h>
@@ -291,8 +292,7 @@ static int by_id(const void *a, const void *b)
 
 static void same_ids(struct world *w, struct id *ids, size_t n)
 {
-	if (n)
-		qsort(ids, n, sizeof *ids, by_id);
+	order_sort(ids, n, sizeof *ids, by_id);
 	for (size_t i = 1; i < n; i++) {
 		if (by_id(&ids[i - 1], &ids[i]) == 0)
 			fault(w, ids[i].path, "has the topic id of %s", ids[i - 1].path);

@@ -2,6 +2,7 @@
 #include "tools/zoo.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/reactor/fiber.h"
 #include "broker/reactor/reactor.h"
 #include "zkutil/connect.h"
@@ -210,8 +211,7 @@ int zoo_children(struct zoo *z, const char *path, const char ***names, unsigned 
 		*names = tool_alloc(z->tool, (*n + 1) * sizeof **names);
 		for (unsigned i = 0; i < *n; i++)
 			(*names)[i] = tool_text(z->tool, slice_str(req.children[i]));
-		if (*n)
-			qsort(*names, *n, sizeof **names, by_name);
+		order_sort(*names, *n, sizeof **names, by_name);
 	}
 	zk_req_fini(&req);
 	return err == ZK_OK ? 0 : zoo_fail(z->tool, err, path);
@@ -298,14 +298,14 @@ int zoo_tree(struct zoo *z, const char *path, struct zoo_tree *out)
 	if (g.n > ZOO_NODES_MAX)
 		return tool_fail(z->tool, "IllegalStateException", "%s: there are more than %d nodes", path,
 			ZOO_NODES_MAX);
-	qsort(out->nodes, out->n, sizeof *out->nodes, by_path);
+	order_sort(out->nodes, out->n, sizeof *out->nodes, by_path);
 	return 0;
 }
 
 const struct zoo_node *zoo_find(const struct zoo_tree *tree, const char *path)
 {
 	const struct zoo_node key = { .path = path };
-	return tree->n ? bsearch(&key, tree->nodes, tree->n, sizeof key, by_path) : NULL;
+	return order_find(&key, tree->nodes, tree->n, sizeof key, by_path);
 }
 
 const struct zoo_node *zoo_below(const struct zoo_tree *tree, const char *path, size_t *n)

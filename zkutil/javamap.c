@@ -6,7 +6,7 @@
  */
 #include "zkutil/javamap.h"
 
-#include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <string.h>
 
@@ -32,10 +32,10 @@ static int compare(const void *a, const void *b)
 {
 	const struct javamap_slot *x = a, *y = b;
 	if (x->bin != y->bin)
-		return x->bin < y->bin ? -1 : 1;
+		return order_of(x->bin, y->bin);
 	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	return x->order < y->order ? -1 : x->order > y->order;
+		return order_of(x->hash, y->hash);
+	return order_of(x->order, y->order);
 }
 
 void javamap_sort(enum javamap kind, struct javamap_slot *slots, unsigned n)
@@ -49,6 +49,5 @@ void javamap_sort(enum javamap kind, struct javamap_slot *slots, unsigned n)
 		slots[i].hash = kind == JAVAMAP_SCALA ? (int32_t)h : 0;
 		slots[i].order = i;
 	}
-	if (n > 1)
-		qsort(slots, n, sizeof *slots, compare);
+	order_sort(slots, n, sizeof *slots, compare);
 }

@@ -11,6 +11,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -183,7 +184,7 @@ static char *look_up(const struct zk_connect *connect)
 	size_t bytes = 0;
 	for (unsigned i = 0; i < connect->n; i++)
 		add_host(&found, &connect->hosts[i]);
-	qsort(found.v, found.n, sizeof found.v[0], by_text);
+	order_sort(found.v, found.n, sizeof found.v[0], by_text);
 	for (unsigned i = 0; i < found.n; i++)
 		bytes += strlen(found.v[i]) + 1;
 	char *list = bytes ? mem_zalloc(bytes) : NULL, *at = list;

@@ -6,6 +6,7 @@
 #include "zkutil/znode.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "zkutil/javamap.h"
 #include "zkutil/zjson.h"
 
@@ -264,7 +265,7 @@ struct slice znode_topic_encode(struct arena *a, const struct znode_topic *t)
 static int by_partition(const void *a, const void *b)
 {
 	const struct znode_replicas *x = a, *y = b;
-	return x->partition < y->partition ? -1 : x->partition > y->partition;
+	return order_of(x->partition, y->partition);
 }
 
 static struct znode_ints replicas_of(struct zjson *z, const json_t *map, const char *partition)
@@ -300,8 +301,7 @@ static void read_partitions(struct zjson *z, struct znode_topic *out)
 		r->removing = replicas_of(z, removing, key);
 		r++;
 	}
-	if (out->n_partitions > 1)
-		qsort(out->partitions, out->n_partitions, sizeof *out->partitions, by_partition);
+	order_sort(out->partitions, out->n_partitions, sizeof *out->partitions, by_partition);
 }
 
 int znode_topic_decode(struct arena *a, struct slice json, struct znode_topic *out, struct znode_why *why)

@@ -10,15 +10,13 @@
 #include "broker/api/handlers.h"
 #include "broker/api/resources.h"
 
-#include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/cluster/broker_settings.h"
 #include "broker/cluster/names.h"
 #include "broker/config/alter.h"
 
 #include "alter_configs.kmsg.h"
 #include "incremental_alter_configs.kmsg.h"
-
-#include <stdlib.h>
 
 #define LOGGER "kafka.server.ZkAdminManager"
 
@@ -271,7 +269,7 @@ static bool has_twice(struct alteration *x)
 	for (size_t i = 0; names && i < x->n; i++)
 		names[i] = x->steps[i].name;
 	if (names)
-		qsort(names, x->n, sizeof *names, compare_names);
+		order_sort(names, x->n, sizeof *names, compare_names);
 	for (size_t i = 1; names && i < x->n; i++)
 		twice |= strcmp(names[i - 1], names[i]) == 0;
 	return twice;
@@ -343,7 +341,7 @@ static bool mark_twice(struct arena *a, struct asked *all, int32_t n)
 		sorted[i] = &all[i];
 	if (!sorted)
 		return false;
-	qsort(sorted, (size_t)n, sizeof *sorted, compare_asked);
+	order_sort(sorted, (size_t)n, sizeof *sorted, compare_asked);
 	for (int32_t i = 1; i < n; i++)
 		if (compare_asked(&sorted[i - 1], &sorted[i]) == 0)
 			sorted[i - 1]->twice = sorted[i]->twice = true;

@@ -12,12 +12,11 @@
 #include "broker/api/hops.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/cluster/names.h"
 #include "broker/replica/manager.h"
 
 #include "delete_records.kmsg.h"
-
-#include <stdlib.h>
 
 struct part {
 	struct hop_part hop;
@@ -150,7 +149,7 @@ static int by_partition(const void *a, const void *b)
 	const struct part *x = a, *y = b;
 	int order = slice_compare(x->topic, y->topic);
 	if (order == 0)
-		order = (x->index > y->index) - (x->index < y->index);
+		order = order_of(x->index, y->index);
 	return order ? order : x->order - y->order;
 }
 
@@ -163,7 +162,7 @@ static void sort(struct delete_records *s)
 					    .index = s->msg.topics[t].partitions[i].partition_index,
 					    .offset = s->msg.topics[t].partitions[i].offset,
 					    .low_watermark = -1 };
-	qsort(s->parts, (size_t)s->n_parts, sizeof *s->parts, by_partition);
+	order_sort(s->parts, (size_t)s->n_parts, sizeof *s->parts, by_partition);
 	/* Of a partition that is named more than once the last wish counts, as in 3.9. */
 	int n = 0;
 	for (int i = 0; i < s->n_parts; i++) {

@@ -4,6 +4,7 @@
 #include "broker/api/handlers.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/group/cleanup.h"
 #include "broker/group/group.h"
 
@@ -11,7 +12,6 @@
 #include "describe_groups.kmsg.h"
 #include "list_groups.kmsg.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -254,8 +254,7 @@ static int by_bytes(const void *a, const void *b)
 static int32_t each_once(struct slice *names, int32_t n)
 {
 	int32_t kept = 0;
-	if (n > 0)
-		qsort(names, (size_t)n, sizeof *names, by_bytes);
+	order_sort(names, (size_t)n, sizeof *names, by_bytes);
 	for (int32_t i = 0; i < n; i++)
 		if (i == 0 || !slice_eq(names[i], names[kept - 1]))
 			names[kept++] = names[i];

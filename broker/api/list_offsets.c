@@ -5,6 +5,7 @@
 #include "broker/api/leaders.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include "list_offsets.kmsg.h"
 
@@ -231,7 +232,7 @@ static int by_partition(const void *a, const void *b)
 	const struct part *x = *(struct part *const *)a, *y = *(struct part *const *)b;
 	int32_t i = x->from->partition_index, k = y->from->partition_index;
 	int order = slice_compare(x->topic->name, y->topic->name);
-	return order ? order : (i > k) - (i < k);
+	return order ? order : order_of(i, k);
 }
 
 /* A partition that is named more than once is refused each time; v0 knows no better. */
@@ -244,7 +245,7 @@ static bool find_twice(struct request *req, struct list_offsets *s)
 		return false;
 	for (int i = 0; i < s->n_parts; i++)
 		sorted[i] = &s->parts[i];
-	qsort(sorted, (size_t)s->n_parts, sizeof *sorted, by_partition);
+	order_sort(sorted, (size_t)s->n_parts, sizeof *sorted, by_partition);
 	for (int i = 1; i < s->n_parts; i++)
 		if (by_partition(&sorted[i - 1], &sorted[i]) == 0)
 			sorted[i - 1]->is_twice = sorted[i]->is_twice = true;

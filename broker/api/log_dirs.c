@@ -4,13 +4,11 @@
 #include "broker/api/handlers.h"
 
 #include "broker/api/api.h"
-#include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/replica/manager.h"
 
 #include "alter_replica_log_dirs.kmsg.h"
 #include "describe_log_dirs.kmsg.h"
-
-#include <stdlib.h>
 
 /* ---- DescribeLogDirs ---- */
 
@@ -30,7 +28,7 @@ static int by_partition(const void *a, const void *b)
 {
 	const struct wanted *x = a, *y = b;
 	int order = slice_compare(x->topic, y->topic);
-	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+	return order ? order : order_of(x->partition, y->partition);
 }
 
 static bool collect(struct arena *arena, const struct describe_log_dirs_request *msg, struct wish *out)
@@ -46,14 +44,14 @@ static bool collect(struct arena *arena, const struct describe_log_dirs_request 
 		for (int32_t i = 0; i < msg->topics[t].n_partitions; i++)
 			out->v[out->n++] = (struct wanted){ msg->topics[t].topic,
 							    msg->topics[t].partitions[i] };
-	qsort(out->v, out->n, sizeof *out->v, by_partition);
+	order_sort(out->v, out->n, sizeof *out->v, by_partition);
 	return true;
 }
 
 static bool is_wanted(const struct wish *wish, const struct manager_replica *r)
 {
 	struct wanted key = { slice_str(r->topic), r->partition };
-	return wish->all || bsearch(&key, wish->v, wish->n, sizeof *wish->v, by_partition);
+	return wish->all || order_find(&key, wish->v, wish->n, sizeof *wish->v, by_partition);
 }
 
 /* The answer's arrays, as long as they can become. */
@@ -147,7 +145,7 @@ static int by_replica(const void *a, const void *b)
 	const struct mover *x = a, *y = b;
 	int order = slice_compare(x->topic, y->topic);
 	if (!order)
-		order = (x->partition > y->partition) - (x->partition < y->partition);
+		order = order_of(x->partition, y->partition);
 	return order ? order : x->order - y->order;
 }
 
@@ -155,7 +153,7 @@ static int by_replica(const void *a, const void *b)
 static size_t sort(struct mover *v, size_t n)
 {
 	size_t kept = 0;
-	qsort(v, n, sizeof *v, by_replica);
+	order_sort(v, n, sizeof *v, by_replica);
 	for (size_t i = 0; i < n; i++) {
 		bool again = i + 1 < n && v[i + 1].partition == v[i].partition &&
 			slice_eq(v[i + 1].topic, v[i].topic);

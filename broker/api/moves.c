@@ -5,12 +5,11 @@
 #include "broker/api/handlers.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include "alter_partition_reassignments.kmsg.h"
 #include "elect_leaders.kmsg.h"
 #include "list_partition_reassignments.kmsg.h"
-
-#include <stdlib.h>
 
 /* ---- partitions of a request, each once, by topic ---- */
 
@@ -23,7 +22,7 @@ static int compare(const void *a, const void *b)
 {
 	const struct controller_asked *x = a, *y = b;
 	int order = slice_compare(x->topic, y->topic);
-	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+	return order ? order : order_of(x->partition, y->partition);
 }
 
 static int32_t same_topic(const struct asked *all, int32_t at)
@@ -40,7 +39,7 @@ static void sort(struct asked *all)
 	int32_t kept = 0;
 	if (all->n == 0)
 		return;
-	qsort(all->v, (size_t)all->n, sizeof *all->v, compare);
+	order_sort(all->v, (size_t)all->n, sizeof *all->v, compare);
 	for (int32_t i = 1; i < all->n; i++)
 		if (compare(&all->v[i], &all->v[kept]) != 0)
 			all->v[++kept] = all->v[i];
@@ -254,7 +253,7 @@ static int compare_moving(const void *a, const void *b)
 {
 	const struct controller_move *x = a, *y = b;
 	int order = slice_compare(slice_str(x->topic), slice_str(y->topic));
-	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+	return order ? order : order_of(x->partition, y->partition);
 }
 
 static bool fill_moving(struct request *req, struct controller_move *moves, int32_t n,
@@ -265,8 +264,7 @@ static bool fill_moving(struct request *req, struct controller_move *moves, int3
 	out->topics = arena_array(&req->arena, (size_t)n, sizeof *out->topics);
 	if (!row || !out->topics)
 		return false;
-	if (n > 0)
-		qsort(moves, (size_t)n, sizeof *moves, compare_moving);
+	order_sort(moves, (size_t)n, sizeof *moves, compare_moving);
 	for (int32_t i = 0; i < n; i++) {
 		const struct controller_move *m = &moves[i];
 		struct slice name = slice_str(m->topic);

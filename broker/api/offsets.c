@@ -12,12 +12,11 @@
 #include "broker/api/zk_offsets.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/group/cleanup.h"
 #include "broker/group/commit.h"
 
 #include "offset_delete.kmsg.h"
-
-#include <stdlib.h>
 
 enum {
 	VERSION_ZOOKEEPER = 0,
@@ -32,7 +31,7 @@ static int by_place(const void *a, const void *b)
 	const struct named_partition *y = *(struct named_partition *const *)b;
 	int order = slice_compare(x->topic, y->topic);
 	if (order == 0)
-		order = (x->partition > y->partition) - (x->partition < y->partition);
+		order = order_of(x->partition, y->partition);
 	return order ? order : (x > y) - (x < y);
 }
 
@@ -46,7 +45,7 @@ bool named_partitions_check(struct request *req, struct named_partition *v, int3
 			v[i].error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
 		sorted[i] = &v[i];
 	}
-	qsort(sorted, (size_t)n, sizeof(struct named_partition *), by_place);
+	order_sort(sorted, (size_t)n, sizeof(struct named_partition *), by_place);
 	for (int32_t i = 1; i < n; i++) {
 		struct named_partition *one = sorted[i - 1], *next = sorted[i];
 		one->is_replaced = one->partition == next->partition && slice_eq(one->topic, next->topic);

@@ -4,6 +4,7 @@
 #include "broker/api/handlers.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/cluster/names.h"
 #include "broker/config/describe.h"
 
@@ -43,7 +44,7 @@ static bool *find_twice(struct arena *arena, struct named *names, int32_t n)
 	bool *twice = names ? arena_array(arena, (size_t)n, sizeof *twice) : NULL;
 	if (!twice)
 		return NULL;
-	qsort(names, (size_t)n, sizeof *names, compare_named);
+	order_sort(names, (size_t)n, sizeof *names, compare_named);
 	for (int32_t i = 0; i < n; i++)
 		twice[names[i].at] = (i > 0 && slice_eq(names[i - 1].name, names[i].name)) ||
 				     (i + 1 < n && slice_eq(names[i].name, names[i + 1].name));

@@ -2,6 +2,7 @@
 #include "broker/cluster/meta.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <string.h>
 
@@ -54,7 +55,7 @@ static struct meta_broker broker_copy(const struct meta_broker *from)
 static int compare_brokers(const void *a, const void *b)
 {
 	int32_t x = ((const struct meta_broker *)a)->id, y = ((const struct meta_broker *)b)->id;
-	return (x > y) - (x < y);
+	return order_of(x, y);
 }
 
 static void set_brokers(struct metadata *m, const struct meta_broker *brokers, int n)
@@ -63,7 +64,7 @@ static void set_brokers(struct metadata *m, const struct meta_broker *brokers, i
 	m->brokers = mem_alloc((size_t)n * sizeof *m->brokers);
 	for (int i = 0; i < n; i++)
 		m->brokers[i] = broker_copy(&brokers[i]);
-	qsort(m->brokers, (size_t)n, sizeof *m->brokers, compare_brokers);
+	order_sort(m->brokers, (size_t)n, sizeof *m->brokers, compare_brokers);
 }
 
 static void clear_brokers(struct metadata *m)
@@ -141,8 +142,7 @@ static struct meta_topic *topic_copy(const struct meta_topic *from)
 
 static int compare_name(struct slice name, const struct meta_topic *t)
 {
-	int order = memcmp(name.p, t->name, min_of(name.n, t->name_bytes));
-	return order ? order : (name.n > t->name_bytes) - (name.n < t->name_bytes);
+	return slice_compare(name, slice_of(t->name, t->name_bytes));
 }
 
 /* Where `name` is or would be. */
@@ -162,10 +162,16 @@ static int topic_place(const struct metadata *m, struct slice name, bool *found)
 	return low;
 }
 
+static int compare_id(const void *id, const void *topic)
+{
+	const struct meta_topic *const *t = topic;
+	return memcmp(id, (*t)->id.b, sizeof (*t)->id.b);
+}
+
 static int compare_ids(const void *a, const void *b)
 {
-	const struct meta_topic *const *x = a, *const *y = b;
-	return memcmp((*x)->id.b, (*y)->id.b, sizeof (*x)->id.b);
+	const struct meta_topic *const *x = a;
+	return compare_id(&(*x)->id, b);
 }
 
 /* ---- snapshots ---- */
@@ -220,18 +226,9 @@ const struct meta_topic *meta_topic(const struct metadata *m, struct slice name)
 const struct meta_topic *meta_topic_by_id(const struct metadata *m, const struct uuid *id)
 {
 	CHECK_OBJ_NOTNULL(m, METADATA_MAGIC);
-	int low = 0, high = m->n_topics;
-	while (low < high) {
-		int middle = (low + high) / 2;
-		int order = memcmp(id->b, m->by_id[middle]->id.b, sizeof id->b);
-		if (order == 0)
-			return m->by_id[middle];
-		if (order > 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	struct meta_topic *const *found = order_find(id, m->by_id, (size_t)m->n_topics, sizeof *m->by_id,
+						     compare_id);
+	return found ? *found : NULL;
 }
 
 const struct meta_partition *meta_topic_partition(const struct meta_topic *t, int32_t index)
@@ -276,9 +273,7 @@ const struct meta_broker *meta_broker(const struct metadata *m, int32_t id)
 {
 	CHECK_OBJ_NOTNULL(m, METADATA_MAGIC);
 	struct meta_broker key = { .id = id };
-	if (m->n_brokers == 0)
-		return NULL;
-	return bsearch(&key, m->brokers, (size_t)m->n_brokers, sizeof key, compare_brokers);
+	return order_find(&key, m->brokers, (size_t)m->n_brokers, sizeof key, compare_brokers);
 }
 
 const struct meta_endpoint *meta_endpoint(const struct meta_broker *b, const char *listener)
@@ -430,7 +425,7 @@ struct metadata *meta_edit_finish(struct meta_edit *e)
 	CHECK_OBJ_NOTNULL(e, META_EDIT_MAGIC);
 	struct metadata *m = e->m;
 	m->by_id = mem_dup(m->topics, (size_t)m->n_topics * sizeof *m->topics);
-	qsort(m->by_id, (size_t)m->n_topics, sizeof *m->by_id, compare_ids);
+	order_sort(m->by_id, (size_t)m->n_topics, sizeof *m->by_id, compare_ids);
 	free(e->fresh);
 	FREE_OBJ(e);
 	return m;

@@ -2,9 +2,8 @@
 #include "broker/config/alter.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/config/topic_config.h"
-
-#include <stdlib.h>
 
 bool alter_key_of_topic(const char *name, struct alter_key *out)
 {
@@ -80,7 +79,7 @@ static bool bag_fill(struct bag *bag, struct arena *a, const struct slice *v, in
 		return false;
 	for (int i = 0; i < n; i++)
 		bag->v[i] = v[i];
-	qsort(bag->v, (size_t)n, sizeof *bag->v, compare_slices);
+	order_sort(bag->v, (size_t)n, sizeof *bag->v, compare_slices);
 	return true;
 }
 

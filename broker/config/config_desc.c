@@ -1,10 +1,10 @@
 /* config_desc.c - the rows of the tables as data, and finding one by its name. */
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/config/config.h"
 #include "broker/config/row_priv.h"
 
 #include <stddef.h>
-#include <stdlib.h>
 
 const struct config_desc config_descs[CONFIG_KEYS] = {
 #define X(kind, field, text, default_value, limits, when, rank, from, how, why, words) \
@@ -35,7 +35,7 @@ static int compare_name(const void *name, const void *row)
 
 static const struct config_desc *find_within(const char *name, size_t from, size_t to)
 {
-	return bsearch(name, config_descs + from, to - from, sizeof config_descs[0], compare_name);
+	return order_find(name, config_descs + from, to - from, sizeof config_descs[0], compare_name);
 }
 
 const struct config_desc *config_find(const char *name)

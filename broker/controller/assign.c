@@ -7,6 +7,7 @@
 #include "broker/controller/assign.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <string.h>
 
@@ -20,7 +21,7 @@ static int compare_racks(const void *a, const void *b)
 {
 	const struct assign_broker *x = a, *y = b;
 	int order = strcmp(x->rack, y->rack);
-	return order ? order : (x->id > y->id) - (x->id < y->id);
+	return order ? order : order_of(x->id, y->id);
 }
 
 /* The brokers rack by rack in turn: the first of each rack, then the second, ... Returns the number of
@@ -29,7 +30,7 @@ static int interleave(struct assign_broker *brokers, int n)
 {
 	struct assign_broker *sorted = mem_dup(brokers, (size_t)n * sizeof *brokers);
 	int racks = 0, placed = 0;
-	qsort(sorted, (size_t)n, sizeof *sorted, compare_racks);
+	order_sort(sorted, (size_t)n, sizeof *sorted, compare_racks);
 	for (int i = 0; i < n; i++)
 		racks += i == 0 || strcmp(sorted[i].rack, sorted[i - 1].rack) != 0;
 	for (int turn = 0; placed < n; turn++)

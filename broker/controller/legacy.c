@@ -6,6 +6,7 @@
 #include "broker/controller/controller_priv.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <string.h>
 
@@ -156,22 +157,12 @@ void ctl_reassign_changed(struct controller *c, struct ctl_event *e)
 	arena_free(&arena);
 }
 
-static const struct ctl_move *move_of(const struct ctl_move *moves, int n, const struct znode_partition *row)
+static int compare_row(const void *row, const void *move)
 {
-	for (int low = 0, high = n; low < high;) {
-		int middle = low + (high - low) / 2;
-		const struct ctl_partition *p = moves[middle].p;
-		int order = strcmp(p->topic->name, row->topic);
-		if (order == 0)
-			order = (p->index > row->partition) - (p->index < row->partition);
-		if (order == 0)
-			return &moves[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	const struct znode_partition *named = row;
+	const struct ctl_partition *p = ((const struct ctl_move *)move)->p;
+	int order = strcmp(named->topic, p->topic->name);
+	return order ? order : order_of(named->partition, p->index);
 }
 
 void ctl_moves_asked_forget(struct controller *c, const struct ctl_move *moves, int n)
@@ -186,7 +177,7 @@ void ctl_moves_asked_forget(struct controller *c, const struct ctl_move *moves, 
 			break;
 		struct znode_partitions left = { asked.v, 0 };
 		for (unsigned i = 0; i < asked.n; i++)
-			if (!move_of(moves, n, &asked.v[i]))
+			if (!order_find(&asked.v[i], moves, (size_t)n, sizeof *moves, compare_row))
 				left.v[left.n++] = asked.v[i];
 		if (left.n < asked.n)
 			err = write_asked(c, &arena, &left, version);

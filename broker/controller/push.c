@@ -6,6 +6,7 @@
 #include "broker/controller/controller_priv.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include "leader_and_isr.kmsg.h"
 #include "stop_replica.kmsg.h"
@@ -98,10 +99,10 @@ static int compare_rows(const void *a, const void *b)
 {
 	const struct push_row *x = a, *y = b;
 	if (x->broker != y->broker)
-		return x->broker < y->broker ? -1 : 1;
+		return order_of(x->broker, y->broker);
 	if (x->p->topic != y->p->topic)
 		return strcmp(x->p->topic->name, y->p->topic->name);
-	return (x->p->index > y->p->index) - (x->p->index < y->p->index);
+	return order_of(x->p->index, y->p->index);
 }
 
 /* By broker, topic and partition, each once: what is said of a partition is what holds when the event ends,
@@ -111,7 +112,7 @@ static void rows_sort(struct push_rows *rows)
 	int kept = 0;
 	if (rows->n == 0)
 		return;
-	qsort(rows->v, (size_t)rows->n, sizeof *rows->v, compare_rows);
+	order_sort(rows->v, (size_t)rows->n, sizeof *rows->v, compare_rows);
 	for (int i = 1; i < rows->n; i++)
 		if (compare_rows(&rows->v[kept], &rows->v[i]) == 0)
 			rows->v[kept].flag |= rows->v[i].flag;

@@ -15,6 +15,7 @@
 #include "broker/controller/controller_priv.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <string.h>
 
@@ -121,18 +122,15 @@ static void fill_row(struct arena *a, const struct ctl_replica *v, int n, struct
 	}
 }
 
+static int compare_partition(const void *partition, const void *row)
+{
+	return order_of(*(const int32_t *)partition, ((const struct znode_replicas *)row)->partition);
+}
+
 static struct znode_replicas *row_of(struct znode_topic *z, int32_t partition)
 {
-	for (unsigned low = 0, high = z->n_partitions; low < high;) {
-		unsigned middle = low + (high - low) / 2;
-		if (z->partitions[middle].partition == partition)
-			return &z->partitions[middle];
-		if (z->partitions[middle].partition < partition)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return order_find(&partition, z->partitions, z->n_partitions, sizeof *z->partitions,
+			  compare_partition);
 }
 
 /* Puts the moves of one topic into what its znode says now; whether anything changes. */
@@ -185,14 +183,14 @@ static int compare_moves(const void *a, const void *b)
 {
 	const struct ctl_move *x = a, *y = b;
 	int order = strcmp(x->p->topic->name, y->p->topic->name);
-	return order ? order : (x->p->index > y->p->index) - (x->p->index < y->p->index);
+	return order ? order : order_of(x->p->index, y->p->index);
 }
 
 /* Sorted, and each partition once; how many are left. */
 static int sort_moves(struct ctl_move *moves, int n)
 {
 	int kept = 0;
-	qsort(moves, (size_t)n, sizeof *moves, compare_moves);
+	order_sort(moves, (size_t)n, sizeof *moves, compare_moves);
 	for (int i = 1; i < n; i++)
 		if (moves[i].p != moves[kept].p)
 			moves[++kept] = moves[i];

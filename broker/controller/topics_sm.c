@@ -9,6 +9,7 @@
 #include "broker/controller/controller_priv.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <string.h>
 
@@ -222,15 +223,14 @@ static enum zk_err read_names(struct controller *c, enum znode parent, struct zk
 {
 	zk_req_children(req, znode_path(parent), true);
 	enum zk_err err = zkc_call(c->zkc, req);
-	if (err == ZK_OK && req->n_children > 0)
-		qsort(req->children, req->n_children, sizeof *req->children, compare_names);
+	if (err == ZK_OK)
+		order_sort(req->children, req->n_children, sizeof *req->children, compare_names);
 	return err;
 }
 
 static bool is_child(const struct zk_req *req, char *name)
 {
-	return req->n_children > 0 &&
-	       bsearch(&name, req->children, req->n_children, sizeof *req->children, compare_names) != NULL;
+	return order_find(&name, req->children, req->n_children, sizeof name, compare_names) != NULL;
 }
 
 /* The children that are no topics yet: names borrowed from `req`, array to be freed. */

@@ -3,6 +3,7 @@
 #include "broker/replica/manager_priv.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,7 @@ static int by_name(const void *a, const void *b)
 {
 	const struct manager_replica *x = a, *y = b;
 	int order = strcmp(x->topic, y->topic);
-	return order ? order : (x->partition > y->partition) - (x->partition < y->partition);
+	return order ? order : order_of(x->partition, y->partition);
 }
 
 static int by_place(const void *a, const void *b)
@@ -67,7 +68,7 @@ static void add_copies(const struct manager *m, struct manager_dirs *d)
 		struct manager_replica r = { .dir = v->dir, .topic = mem_printf("%.*s", SLICE_ARGS(v->topic)),
 					     .partition = v->partition, .future = true, .size = v->size,
 					     .end = v->end, .lag = -1 };
-		const struct manager_replica *now = n ? bsearch(&r, d->replicas, n, sizeof r, by_name) : NULL;
+		const struct manager_replica *now = order_find(&r, d->replicas, n, sizeof r, by_name);
 		if (now && now->dir == v->dir) { /* it has just taken the place */
 			free(r.topic);
 			continue;
@@ -104,11 +105,9 @@ void manager_describe_dirs(struct manager *m, struct manager_dirs *out)
 		free(cores[i].found.replicas);
 	}
 	free(cores);
-	if (out->n > 0)
-		qsort(out->replicas, out->n, sizeof *out->replicas, by_name);
+	order_sort(out->replicas, out->n, sizeof *out->replicas, by_name);
 	add_copies(m, out);
-	if (out->n > 0)
-		qsort(out->replicas, out->n, sizeof *out->replicas, by_place);
+	order_sort(out->replicas, out->n, sizeof *out->replicas, by_place);
 	fiber_offload(m->c.control, measure, out, "log directories");
 }
 

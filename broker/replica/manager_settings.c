@@ -3,6 +3,7 @@
 #include "broker/replica/manager_priv.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/cluster/entities.h"
 
 #include <stdlib.h>
@@ -124,7 +125,7 @@ static void reset_one(void *arg, struct partition *p)
 {
 	const struct resetting *s = arg;
 	struct topic_new_settings key = { slice_of(p->topic, p->topic_bytes), NULL };
-	const struct topic_new_settings *found = bsearch(&key, s->v, s->n, sizeof key, compare_topics);
+	const struct topic_new_settings *found = order_find(&key, s->v, s->n, sizeof key, compare_topics);
 	if (found)
 		partition_set_settings(p, topic_settings_get(found->settings));
 }
@@ -140,8 +141,7 @@ static void reset_on_core(struct reactor *there, struct call *c)
 static void put_in_force(struct manager *m, struct topic_new_settings *v, size_t n)
 {
 	struct resetting *cores = mem_zalloc((size_t)m->c.n_cores * sizeof *cores);
-	if (n > 0)
-		qsort(v, n, sizeof *v, compare_topics);
+	order_sort(v, n, sizeof *v, compare_topics);
 	for (int i = 0; i < m->c.n_cores; i++)
 		cores[i] = (struct resetting){ m->c.replicas[i], v, n };
 	call_run_all(m->c.control, m->c.reactors, m->c.n_cores, reset_on_core, cores, sizeof *cores);

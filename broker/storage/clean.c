@@ -3,6 +3,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -109,7 +110,7 @@ static void note_producers(struct cleaning *c)
 	c->producers = mem_realloc(c->producers, (ps->count + 1) * sizeof *c->producers);
 	producers_each(ps, note_producer, c);
 	must(c->n_producers == ps->count);
-	qsort(c->producers, c->n_producers, sizeof *c->producers, by_id);
+	order_sort(c->producers, c->n_producers, sizeof *c->producers, by_id);
 }
 
 /* In the row of segments the new one takes the place of those that it was made of; so do its files. Positions
@@ -327,7 +328,7 @@ static void take_aborted(struct cleaning *c)
 		for (uint32_t k = 0; k < log->segments[i]->aborted.n; k++)
 			if (log->segments[i]->aborted.entries[k].first_offset < c->upper)
 				c->aborted[c->n_aborted++] = log->segments[i]->aborted.entries[k];
-	qsort(c->aborted, c->n_aborted, sizeof *c->aborted, by_first_offset);
+	order_sort(c->aborted, c->n_aborted, sizeof *c->aborted, by_first_offset);
 }
 
 static struct cleaning *cleaning_new(struct log *log, struct log_clean *op, const struct log_dirt *dirt)

@@ -3,6 +3,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 
 #include <errno.h>
 
@@ -117,7 +118,7 @@ static bool tells_of_producer(const struct cleaning *c, const struct batch *b)
 	int64_t id = batch_producer_id(b);
 	if (id < 0 || c->n_producers == 0)
 		return false;
-	const struct clean_producer *p = bsearch(&id, c->producers, c->n_producers, sizeof *p, by_id);
+	const struct clean_producer *p = order_find(&id, c->producers, c->n_producers, sizeof *p, by_id);
 	if (!p)
 		return false;
 	if (p->last_data_offset >= 0)

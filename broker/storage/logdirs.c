@@ -3,6 +3,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/config/properties.h"
 #include "broker/reactor/sys.h"
 #include "broker/storage/file.h"
@@ -430,7 +431,7 @@ static int compare_found(const struct logdir_found *a, const struct logdir_found
 {
 	int order = strcmp(a->topic, b->topic);
 	if (!order)
-		order = (a->partition > b->partition) - (a->partition < b->partition);
+		order = order_of(a->partition, b->partition);
 	return order ? order : a->future - b->future;
 }
 
@@ -463,7 +464,7 @@ static int check_twice(struct list *found, char why[LOGDIRS_WHY_BYTES])
 		if (!f->deleted)
 			all[n++] = f;
 	}
-	qsort(all, n, sizeof *all, compare_pointers);
+	order_sort(all, n, sizeof *all, compare_pointers);
 	for (size_t i = 1; !error && i < n; i++)
 		if (compare_found(all[i - 1], all[i]) == 0 && !are_twins(all[i - 1], all[i])) {
 			snprintf(why, LOGDIRS_WHY_BYTES, "Duplicate log directories for %.249s-%d are found "

@@ -3,6 +3,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/storage/scan.h"
 
 #include <errno.h>
@@ -60,7 +61,7 @@ static int add_snapshot(void *arg, const char *name, bool is_dir)
 static int newest_first(const void *a, const void *b)
 {
 	const int64_t *x = a, *y = b;
-	return *x < *y ? 1 : *x > *y ? -1 : 0;
+	return order_of(*y, *x);
 }
 
 /* Newest first; the caller frees list->v. */
@@ -68,8 +69,7 @@ static int list_snapshots(const struct log *log, struct offsets *list)
 {
 	*list = (struct offsets){ 0 };
 	int error = sys_list_dir(log->dir, add_snapshot, list);
-	if (list->n > 1)
-		qsort(list->v, list->n, sizeof *list->v, newest_first);
+	order_sort(list->v, list->n, sizeof *list->v, newest_first);
 	return error;
 }
 

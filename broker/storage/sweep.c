@@ -10,6 +10,7 @@
 
 #include "broker/base/log.h"
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/storage/scan.h"
 
 #include <errno.h>
@@ -148,7 +149,7 @@ static int rename_swaps(const char *dir, const struct names *names)
 static int by_base(const void *a, const void *b)
 {
 	const int64_t *x = a, *y = b;
-	return *x < *y ? -1 : *x > *y ? 1 : 0;
+	return order_of(*x, *y);
 }
 
 /* The segments, and index files that lack theirs. */
@@ -158,14 +159,14 @@ static int take_segments(const char *dir, struct names *names, struct sweep *out
 	for (size_t i = 0; i < names->n; i++)
 		if (strcmp(names->v[i].suffix, LOG_SUFFIX) == 0)
 			out->bases[out->n++] = names->v[i].offset;
-	qsort(out->bases, out->n, sizeof *out->bases, by_base);
+	order_sort(out->bases, out->n, sizeof *out->bases, by_base);
 	int error = 0;
 	for (size_t i = 0; i < names->n && !error; i++) {
 		struct name *name = &names->v[i];
 		bool is_index = strcmp(name->suffix, INDEX_SUFFIX) == 0 ||
 			strcmp(name->suffix, TIME_INDEX_SUFFIX) == 0 ||
 			strcmp(name->suffix, TXN_INDEX_SUFFIX) == 0;
-		if (!is_index || bsearch(&name->offset, out->bases, out->n, sizeof *out->bases, by_base))
+		if (!is_index || order_find(&name->offset, out->bases, out->n, sizeof *out->bases, by_base))
 			continue;
 		log_warn(LOGGER, "Found an orphaned index file %s/%s, with no corresponding log file", dir,
 			name->name);
