@@ -187,14 +187,14 @@ void manager_cancel_moves_to(struct manager *m, int dir)
 
 /* ---- pace ---- */
 
-/* Another piece has been copied: replica.alter.log.dirs.io.max.bytes.per.second says when the next may be. */
-static void spend(struct manager *m, int64_t bytes)
+/* What has been copied is owed in bytes, and paid off at the rate of the moment: a throttle that is raised frees
+ * at once a move that a lower one holds back. */
+static void pay_off(struct manager *m, int64_t rate)
 {
-	int64_t rate = m->config->replica_alter_log_dirs_io_max_bytes_per_second;
 	int64_t now_ns = sys_mono_ns();
-	m->moves_due_ns = max_of(m->moves_due_ns, now_ns);
-	if (rate > 0)
-		m->moves_due_ns += (int64_t)((double)bytes * 1e9 / (double)rate);
+	double paid = (double)(now_ns - m->moves_paid_ns) * (double)rate / 1e9;
+	m->moves_owed = max_of(m->moves_owed - paid, 0.0);
+	m->moves_paid_ns = now_ns;
 }
 
 static bool may_go_on(const struct manager *m, const struct move *v)
@@ -202,15 +202,16 @@ static bool may_go_on(const struct manager *m, const struct move *v)
 	return !m->closing && !v->cancelled;
 }
 
+/* Until replica.alter.log.dirs.io.max.bytes.per.second, zero of which stops all moves, lets another piece go. */
 static void pace(struct manager *m, const struct move *v)
 {
 	while (may_go_on(m, v)) {
 		int64_t rate = m->config->replica_alter_log_dirs_io_max_bytes_per_second;
-		int64_t left_ms = (m->moves_due_ns - sys_mono_ns()) / 1000000;
-		if (rate > 0 && left_ms <= 0)
+		pay_off(m, rate);
+		if (rate > 0 && m->moves_owed <= 0)
 			return;
-		left_ms = rate > 0 ? min_of(left_ms, PACE_LOOK_MS) : PACE_LOOK_MS;
-		fiber_wait_ms(m->c.control, &m->move_cancelled, left_ms);
+		double left_ms = rate > 0 ? m->moves_owed * 1000 / (double)rate + 1 : PACE_LOOK_MS;
+		fiber_wait_ms(m->c.control, &m->move_cancelled, (int64_t)min_of(left_ms, (double)PACE_LOOK_MS));
 	}
 }
 
@@ -565,7 +566,7 @@ static enum outcome act(struct manager *m, struct move *v, struct step *s)
 	case STEP_DIVERGED:
 		return on_helper(m, v, s, cut_work) ? OUT_WAITS : OUT_STALLED;
 	case STEP_PIECE:
-		spend(m, s->read.slice.n);
+		m->moves_owed += s->read.slice.n;
 		if (!on_helper(m, v, s, copy_work))
 			return OUT_STALLED;
 		break;

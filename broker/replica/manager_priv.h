@@ -82,7 +82,8 @@ struct manager {
 	int n_preferences;
 	uint64_t move_serial;
 	int movers;               /* fibers that move */
-	int64_t moves_due_ns;     /* when the throttle lets them copy on */
+	double moves_owed;        /* bytes that the throttle has not yet let pass, at moves_paid_ns */
+	int64_t moves_paid_ns;
 	bool altering;            /* AlterReplicaLogDirs: one at a time */
 	/* Set, and begun anew: that is over; a move has ended; one is called off; the last mover ends. */
 	struct fiber_event altered, move_ended, move_cancelled, movers_ended;

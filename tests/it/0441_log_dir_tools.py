@@ -9,7 +9,7 @@ from batches import batch
 from harness import Cluster, wait_for
 
 NONE, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TOPIC, LOG_DIR_NOT_FOUND = 0, 3, 17, 57
-RECORDS, SLOW = 2000, 1000
+RECORDS, SLOW = 2000, 10    # a batch at that pace takes minutes: what was owed must not outlive the throttle
 
 
 def test(env):
