@@ -187,8 +187,8 @@ void manager_cancel_moves_to(struct manager *m, int dir)
 
 /* ---- pace ---- */
 
-/* What has been copied is owed in bytes, and paid off at the rate of the moment: a throttle that is raised frees
- * at once a move that a lower one holds back. */
+/* What has been copied is owed in bytes, and paid off at the rate of the moment: a throttle that is raised
+ * frees at once a move that a lower one holds back. */
 static void pay_off(struct manager *m, int64_t rate)
 {
 	int64_t now_ns = sys_mono_ns();
@@ -202,7 +202,7 @@ static bool may_go_on(const struct manager *m, const struct move *v)
 	return !m->closing && !v->cancelled;
 }
 
-/* Until replica.alter.log.dirs.io.max.bytes.per.second, zero of which stops all moves, lets another piece go. */
+/* Until replica.alter.log.dirs.io.max.bytes.per.second lets another piece go; zero stops all moves. */
 static void pace(struct manager *m, const struct move *v)
 {
 	while (may_go_on(m, v)) {
@@ -211,7 +211,8 @@ static void pace(struct manager *m, const struct move *v)
 		if (rate > 0 && m->moves_owed <= 0)
 			return;
 		double left_ms = rate > 0 ? m->moves_owed * 1000 / (double)rate + 1 : PACE_LOOK_MS;
-		fiber_wait_ms(m->c.control, &m->move_cancelled, (int64_t)min_of(left_ms, (double)PACE_LOOK_MS));
+		left_ms = min_of(left_ms, (double)PACE_LOOK_MS);
+		fiber_wait_ms(m->c.control, &m->move_cancelled, (int64_t)left_ms);
 	}
 }
 

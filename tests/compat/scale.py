@@ -3,6 +3,7 @@ its own, which is then restarted. Figures, not tests: what fails here is what do
 import signal
 import threading
 import time
+from typing import NamedTuple, Optional
 
 import kmsg
 from harness import Cluster, wait_for
@@ -137,12 +138,7 @@ def one_group(client, broker):
     return timed(lambda: together(members))
 
 
-FIGURES = [("topics", TOPICS, many_topics), ("partitions", BIG_TOPICS * PARTITIONS_EACH, many_partitions),
-           ("groups", GROUPS, many_groups)]
-
-
-def restarted(env, what, make):
-    """Seconds to make, MB resident, seconds to come back after a restart."""
+def restarted(env, what, count, make):
     with Cluster(env, chroot=what) as cluster:
         broker = cluster.broker(name=f"scale-{what}", offsets_topic_num_partitions=50).start()
         seconds, is_back = make(Client(broker))
@@ -154,26 +150,51 @@ def restarted(env, what, make):
             wait_for(f"all {what} are back", lambda: is_back(Client(broker)), STEP_S)
         again = timed(back)
         stop(broker)
-        return seconds, resident, again
+        return Figure(what, count, seconds, resident, again)
 
 
-def joined(env):
-    with Cluster(env, chroot="members") as cluster:
-        broker = cluster.broker(name="scale-members", group_initial_rebalance_delay_ms=3000).start()
-        seconds = one_group(Client(broker), broker)
-        resident = resident_mb(broker)
+def joined(env, what, count, make):
+    with Cluster(env, chroot=what) as cluster:
+        broker = cluster.broker(name=f"scale-{what}", group_initial_rebalance_delay_ms=3000).start()
+        figure = Figure(what, count, make(Client(broker), broker), resident_mb(broker), None)
         stop(broker)
-        return seconds, resident, None
+        return figure
 
 
-def figures(env):
-    """Yields (what, how many, seconds to make, MB resident, seconds to come back after a restart)."""
-    for what, count, make in FIGURES:
-        yield what, count, *restarted(env, what, make)
-    yield "members", MEMBERS, *joined(env)
+class Figure(NamedTuple):
+    what: str
+    count: int
+    make_s: float
+    resident_mb: float
+    restart_s: Optional[float]
 
 
-def show(target, rows):
-    print(f"\n{'many':12} {'count':>7} {'s to make':>10} {'MB resident':>12} {'s to restart':>13}   {target}")
-    for what, count, seconds, resident, back in rows:
-        print(f"{what:12} {count:7} {seconds:10.1f} {resident:12.0f} {'-' if back is None else f'{back:.1f}':>13}", flush=True)
+FIGURES = [("topics", TOPICS, restarted, many_topics), ("partitions", BIG_TOPICS * PARTITIONS_EACH, restarted, many_partitions),
+           ("groups", GROUPS, restarted, many_groups), ("members", MEMBERS, joined, one_group)]
+
+
+def figures(env, only=()):
+    """Yields a Figure for each of FIGURES, or for those named."""
+    for what, count, measure, make in FIGURES:
+        if not only or what in only:
+            yield measure(env, what, count, make)
+
+
+COLUMNS = (("s to make", "make_s", 1), ("MB resident", "resident_mb", 0), ("s to restart", "restart_s", 1))
+
+
+def cell(figure, field, digits):
+    value = getattr(figure, field) if figure else None
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def show(measured):
+    """measured: [(target, Figure)]. One line for each thing that is many; in a column each target, in their order."""
+    targets = list(dict.fromkeys(target for target, _ in measured))
+    if not targets:
+        return
+    print(f"\n{'many':12} {'count':>7} " + " ".join(f"{title:>18}" for title, _, _ in COLUMNS) + "   " + " / ".join(targets))
+    by_name = {(target, figure.what): figure for target, figure in measured}
+    for what, count in dict.fromkeys((figure.what, figure.count) for _, figure in measured):
+        cells = (" / ".join(cell(by_name.get((t, what)), field, digits) for t in targets) for _, field, digits in COLUMNS)
+        print(f"{what:12} {count:7} " + " ".join(f"{text:>18}" for text in cells), flush=True)
