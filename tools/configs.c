@@ -1,5 +1,5 @@
 /* configs.c - settings of topics, brokers, loggers, users, clients and addresses; kafka.admin.ConfigCommand.
- * Quotas and credentials are in configs_quota.c.
+ * Quotas and credentials are in configs_quota.c, what is done without brokers in configs_zookeeper.c.
  */
 #include "broker/base/must.h"
 #include "tools/client_config.h"
@@ -17,9 +17,9 @@
 
 static const struct opt options[] = {
 	[ZOOKEEPER] = { "zookeeper", OPT_TEXT, "urls",
-		"Refused: this command asks brokers. Kafka's could change settings of brokers that are down, "
-		"and SCRAM "
-		"credentials, in ZooKeeper." },
+		"The servers of ZooKeeper, for what must be set before brokers start: settings of brokers "
+		"that are down, their passwords encrypted, and SCRAM credentials of users. For all else ask "
+		"brokers." },
 	[BOOTSTRAP] = OPT_BOOTSTRAP(""),
 	[BOOTSTRAP_CONTROLLER] = { "bootstrap-controller", OPT_TEXT, "controller to connect to",
 		"Refused: clusters on ZooKeeper have no controllers of their own." },
@@ -52,7 +52,8 @@ static const struct opt options[] = {
 	[BROKER_DEFAULTS] = { "broker-defaults", OPT_FLAG, NULL, "The default of all brokers." },
 	[IP_DEFAULTS] = { "ip-defaults", OPT_FLAG, NULL, "The default of all addresses." },
 	[ZK_TLS_CONFIG_FILE] = { "zk-tls-config-file", OPT_TEXT, "ZooKeeper TLS configuration",
-		"Belongs to --zookeeper." },
+		"A properties file, with --zookeeper. One that sets zookeeper.ssl.client.enable=true is "
+		"refused: this command speaks no TLS to ZooKeeper." },
 	[JSON] = { "json", OPT_FLAG, NULL, "With --describe, print JSON, a line for each.", .own = true },
 };
 
@@ -167,9 +168,6 @@ static int check_connection(struct tool *t)
 	if (args_has(args, ZK_TLS_CONFIG_FILE) && !args_has(args, ZOOKEEPER))
 		return refuse(
 			t, "Only the --zookeeper option can be used with the --zk-tls-config-file option.");
-	if (args_has(args, ZOOKEEPER))
-		return refuse(
-			t, "This command asks brokers and cannot use --zookeeper: give --bootstrap-server");
 	if (args_has(args, BOOTSTRAP_CONTROLLER))
 		return refuse(t, "This command cannot use --bootstrap-controller: give --bootstrap-server");
 	return 0;
@@ -182,7 +180,8 @@ static bool is_id(const char *s)
 	for (const char *p = digits; *p; p++)
 		if (!isdigit((unsigned char)*p))
 			return false;
-	return *digits && n < 11;
+	long long id = *digits && n < 12 ? strtoll(s, NULL, 10) : INT64_MAX;
+	return id >= INT32_MIN && id <= INT32_MAX;
 }
 
 static int check_names(struct tool *t, const struct entities *e)
@@ -307,7 +306,7 @@ static int read_pairs_of_file(struct tool *t, struct changes *c)
 	return 0;
 }
 
-static int read_changes(struct tool *t, struct changes *c)
+int configs_read_changes(struct tool *t, struct changes *c)
 {
 	const struct args *args = &t->args;
 	*c = (struct changes){ .n_add = 0 };
@@ -541,7 +540,7 @@ static int alter(struct tool *t, struct admin *a, const struct entities *e)
 	struct changes c;
 	if (e->n_types != e->n_names)
 		return refuse(t, "An entity name must be specified for every entity type");
-	if (read_changes(t, &c) < 0 ||
+	if (configs_read_changes(t, &c) < 0 ||
 		(k ? alter_resource(t, a, k, e->names[0], &c) : quota_alter(t, a, e, &c)) < 0)
 		return -1;
 	if (e->names[0][0])
@@ -582,6 +581,8 @@ static int run(struct tool *t)
 		complain("%s\n", args->refused);
 		return 1;
 	}
+	if (args_has(args, ZOOKEEPER))
+		return configs_in_zookeeper(t, &e) < 0 ? complain_of(t) : 0;
 	struct admin *a = admin_open(t, args_text(args, BOOTSTRAP), args_text(args, COMMAND_CONFIG));
 	if (!a)
 		return tool_complain(t);
@@ -596,7 +597,9 @@ const struct command command_configs = {
 		 "client-metrics",
 	.more = "Changes are made one by one (IncrementalAlterConfigs), so that passwords need not be given "
 		"again when "
-		"another setting of the same broker changes.",
+		"another setting of the same broker changes. With --zookeeper, passwords of a broker are "
+		"stored encrypted: by password.encoder.secret, which is given among the settings to add and "
+		"not stored, nor are the other password.encoder settings.",
 	.opts = options,
 	.n_opts = countof(options),
 	.run = run,

@@ -59,8 +59,21 @@ int quota_alter(struct tool *t, struct admin *a, const struct entities *e, const
 /* Whether a name of a setting is one of these. */
 bool is_client_quota(const char *name);
 bool is_scram(const char *name);
+/* What a credential is to be made of: "iterations=8192,password=secret" or "password=secret". */
+struct scram_words {
+	long iterations;
+	const char *password; /* a part of the pair's value */
+};
+/* Whether "iterations=-1" means the default: it does for a broker, and not in ZooKeeper. */
+enum scram_default { SCRAM_DEFAULT, SCRAM_NO_DEFAULT };
+/* 0, or -1 and it is refused. */
+int scram_read(struct tool *t, const struct pair *p, enum scram_default d, struct scram_words *out);
 /* A double as java.lang.Double.toString has it. */
 const char *java_double(struct tool *t, double x);
+/* What --add-config, --add-config-file and --delete-config say: 0, or -1 and the failure is set. */
+int configs_read_changes(struct tool *t, struct changes *c);
+/* The command with --zookeeper; configs_zookeeper.c. 0, or -1 and the failure is set. */
+int configs_in_zookeeper(struct tool *t, const struct entities *e);
 /* What is wrong about what was asked, not about how it went: Kafka's command says only that. -1. */
 int refuse(struct tool *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

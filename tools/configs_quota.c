@@ -285,46 +285,56 @@ static int alter_quotas(struct tool *t, struct admin *a, const struct entities *
 	return code ? tool_fail_code(t, code, m.entries[0].error_message) : 0;
 }
 
-/* What is said of a credential that cannot be read; Java's name of the mechanism is an enum's. */
-static int refuse_credential(struct tool *t, const struct pair *p)
+/* Java's name of the mechanism is an enum's. */
+static const char *mechanism_name(struct tool *t, const struct pair *p)
 {
 	char *name = tool_text(t, slice_str(p->name));
 	for (char *c = name; *c; c++)
 		if (*c == '-')
 			*c = '_';
-	return refuse(t, "Invalid credential property %s=%s", name, p->value);
+	return name;
 }
 
-/* "iterations=8192,password=secret" or "password=secret": the password itself never leaves this process. */
+int scram_read(struct tool *t, const struct pair *p, enum scram_default d, struct scram_words *out)
+{
+	const char *text = p->value;
+	char *end;
+	*out = (struct scram_words){ SCRAM_ITERATIONS, NULL };
+	if (strncmp(text, "iterations=", 11) == 0) {
+		long asked = strtol(text + 11, &end, 10);
+		bool empty = end == text + 11, minus = text[11] == '-' && d == SCRAM_NO_DEFAULT;
+		if (*end != ',' || minus)
+			return refuse(t, "Invalid credential property %s=%s", mechanism_name(t, p), p->value);
+		out->iterations = asked == -1 || empty ? SCRAM_ITERATIONS : asked;
+		text = end + 1;
+	}
+	if (strncmp(text, "password=", 9) != 0)
+		return refuse(t, "Invalid credential property %s=%s", mechanism_name(t, p), p->value);
+	if (out->iterations < SCRAM_ITERATIONS || out->iterations > INT32_MAX)
+		return refuse(t, "Iterations %ld is less than the minimum %d required for %s",
+			out->iterations, SCRAM_ITERATIONS,
+			d == SCRAM_DEFAULT ? p->name : mechanism_name(t, p));
+	out->password = text + 9;
+	return 0;
+}
+
+/* The password itself never leaves this process. */
 static int salt(struct tool *t, const struct pair *p, const char *user,
 	struct alter_user_scram_credentials_request_upsertion *out)
 {
 	bool is_512 = strcmp(p->name, scram_names[1]) == 0;
-	const char *text = p->value;
-	long iterations = SCRAM_ITERATIONS;
-	char *end;
-	if (strncmp(text, "iterations=", 11) == 0) {
-		long asked = strtol(text + 11, &end, 10);
-		bool empty = end == text + 11;
-		if (*end != ',')
-			return refuse_credential(t, p);
-		iterations = asked == -1 || empty ? SCRAM_ITERATIONS : asked;
-		text = end + 1;
-	}
-	if (strncmp(text, "password=", 9) != 0)
-		return refuse_credential(t, p);
-	if (iterations < SCRAM_ITERATIONS || iterations > INT32_MAX)
-		return refuse(t, "Iterations %ld is less than the minimum %d required for %s", iterations,
-			SCRAM_ITERATIONS, p->name);
+	struct scram_words words;
+	if (scram_read(t, p, SCRAM_DEFAULT, &words) < 0)
+		return -1;
 	uint8_t *hash = tool_alloc(t, HASH_MAX), *bytes = tool_alloc(t, SALT_BYTES);
 	int n = is_512 ? 64 : 32;
 	sys_random(bytes, SALT_BYTES);
-	if (PKCS5_PBKDF2_HMAC(text + 9, (int)strlen(text + 9), bytes, SALT_BYTES, (int)iterations,
-		    is_512 ? EVP_sha512() : EVP_sha256(), n, hash) != 1)
+	if (PKCS5_PBKDF2_HMAC(words.password, (int)strlen(words.password), bytes, SALT_BYTES,
+		    (int)words.iterations, is_512 ? EVP_sha512() : EVP_sha256(), n, hash) != 1)
 		return tool_fail(t, "KafkaException", "the password could not be salted");
 	*out = (struct alter_user_scram_credentials_request_upsertion){ .name = slice_str(user),
 		.mechanism = is_512 ? 2 : 1,
-		.iterations = (int32_t)iterations,
+		.iterations = (int32_t)words.iterations,
 		.salt = slice_of(bytes, SALT_BYTES),
 		.salted_password = slice_of(hash, (size_t)n) };
 	return 0;

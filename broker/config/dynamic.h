@@ -64,6 +64,10 @@ int dynamic_check(const struct dynamic *d, enum dynamic_entity entity, const str
  * it is in the log. True when that changed the snapshot. May wait: in a fiber, one at a time. */
 bool dynamic_put(struct dynamic *d, enum dynamic_entity entity, const struct config_layer *settings);
 
+/* Names, types and scopes of what somebody asks for, passwords in clear or not: 0, or -1 with Kafka's
+ * sentence (DynamicBrokerConfig.validateConfigs). */
+int dynamic_check_settings(enum dynamic_entity entity, const struct config_layer *settings,
+	char why[DYNAMIC_WHY_BYTES]);
 /* Whether a setting that is stored already can be used; if not, that is told in the log (DynamicBrokerConfig
  * .fromPersistentProps). */
 bool dynamic_is_usable(enum dynamic_entity entity, const struct config_setting *s);

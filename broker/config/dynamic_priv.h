@@ -4,9 +4,6 @@
 
 #include "broker/config/dynamic.h"
 
-/* Names, types and scopes of what a client asks for: 0, or -1 with Kafka's sentence. */
-int dynamic_check_settings(enum dynamic_entity entity, const struct config_layer *settings,
-	char why[DYNAMIC_WHY_BYTES]);
 /* Whether a broker that runs with `now` may go on with `fresh`: 0, or -1 with Kafka's sentence. */
 int dynamic_may_follow(const struct config *now, const struct config *fresh, unsigned appliers,
 	char why[DYNAMIC_WHY_BYTES]);

@@ -34,13 +34,15 @@ class Twins:
     def same(self, name, *lines, **how):
         """Each line by both. shuffled: Java's order of lines is arbitrary. complaint: with nothing on standard output
         and a failure, the first line of standard error is the same too. mask: a pattern that may differ. blanks: how much
-        white space there is does not count."""
+        white space there is does not count. told: the first line of standard error is compared whatever else was said."""
         for line in lines:
             self.count += 1
             self.same_line(name, line, **how)
 
-    def same_line(self, name, line, shuffled=False, complaint=True, mask=None, blanks=False):
-        words = line.replace("BOOTSTRAP", "--bootstrap-server " + self.broker.bootstrap).split()
+    def same_line(self, name, line, shuffled=False, complaint=True, mask=None, blanks=False, told=False):
+        if self.broker:
+            line = line.replace("BOOTSTRAP", "--bootstrap-server " + self.broker.bootstrap)
+        words = line.split()
         theirs = java.outcome(name, *[w.replace("@", "peer") for w in words])
         their_status, their_out = theirs[0], self.drop.sub("", theirs[2]) if self.drop else theirs[2]
         status, out, err = self.run_ours(name, [w.replace("@", "ours") for w in words])
@@ -49,6 +51,8 @@ class Twins:
         wanted, got = (plain(text, who, shuffled, mask, blanks) for text, who in ((their_out, their_name), (out, our_name)))
         if complaint and status == 1 and not their_out and not out:
             wanted, got = first(LOG.sub("", theirs[1]).replace("peer", "@")), first(err.replace("ours", "@"))
+        elif told and status == 1:
+            wanted, got = wanted + complaint_of(theirs[1], their_out, "peer"), got + complaint_of(err, out, "ours")
         if (their_status, wanted) != (status, got):
             self.differences.append(f"{name} {line}\n  Kafka {their_status}: {wanted!r}\n  ours  {status}: {got!r}")
 
@@ -59,6 +63,13 @@ class Twins:
 
 def first(text):
     return text.split("\n", 1)[0]
+
+
+def complaint_of(said, out, who):
+    """The first line that is neither standard output nor Java's log; Kafka's command lines, secrets too, are cut."""
+    printed = set(out.split("\n"))
+    rest = [line for line in LOG.sub("", said).replace(who, "@").split("\n") if line and line not in printed]
+    return re.sub(r"(Error while executing \w+ command).*", r"\1", rest[0]) if rest else ""
 
 
 def plain(text, who, shuffled, mask, blanks):
