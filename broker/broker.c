@@ -193,7 +193,6 @@ static bool up_replicas(struct broker *b)
 		b->coordinators[i] = coordinator_new(b->reactors[i], b->replicas[i], b->config, b->id,
 						     &load_loader);
 		b->api.cores[i]->coordinator = b->coordinators[i];
-		replicas_listen(b->replicas[i], coordinator_role_changed, b->coordinators[i]);
 	}
 	broker_set_state(b, BROKER_RECOVERY);
 	return manager_load(b->manager);

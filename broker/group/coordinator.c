@@ -15,6 +15,8 @@
 
 /* ---- life ---- */
 
+static void role_changed(struct replicas_listener *l, struct partition *p);
+
 struct coordinator *coordinator_new(struct reactor *home, struct replicas *replicas,
 				    const struct config *config, int32_t broker_id,
 				    const struct coordinator_loader *loader)
@@ -28,6 +30,8 @@ struct coordinator *coordinator_new(struct reactor *home, struct replicas *repli
 	co->broker_id = broker_id;
 	co->codecs = codecs_new();
 	sys_random(&co->seed, sizeof co->seed);
+	co->listener.changed = role_changed;
+	replicas_listen(replicas, &co->listener);
 	return co;
 }
 
@@ -40,6 +44,7 @@ void coordinator_free(struct coordinator *co)
 		HASH_DELETE(hh, co->partitions, at);
 		FREE_OBJ(at);
 	}
+	replicas_unlisten(&co->listener);
 	codecs_free(&co->codecs);
 	FREE_OBJ(co);
 }
@@ -106,9 +111,10 @@ static void resigned(struct coordinated *at)
 		 "cached groups.", TOPIC_OFFSETS, at->index, at->epoch, groups);
 }
 
-void coordinator_role_changed(void *arg, struct partition *p)
+/* A partition's role, or the lack of one, is new. */
+static void role_changed(struct replicas_listener *l, struct partition *p)
 {
-	struct coordinator *co = arg;
+	struct coordinator *co = container_of(l, struct coordinator, listener);
 	CHECK_OBJ_NOTNULL(co, COORDINATOR_MAGIC);
 	reactor_must_be_here(co->home);
 	if (co->stopped || !slice_is(slice_of(p->topic, p->topic_bytes), TOPIC_OFFSETS))

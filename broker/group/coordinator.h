@@ -64,6 +64,7 @@ struct coordinator {
 	unsigned magic;
 	struct reactor *home;
 	struct replicas *replicas;
+	struct replicas_listener listener; /* elects and resigns with the partitions' roles */
 	const struct config *config;
 	const struct coordinator_loader *loader;
 	int32_t broker_id;
@@ -89,6 +90,7 @@ struct coordinator_loader {
 	void (*cancel)(struct load *load);
 };
 
+/* Listens to the roles of the partitions from now on. */
 struct coordinator *coordinator_new(struct reactor *home, struct replicas *replicas,
 				    const struct config *config, int32_t broker_id,
 				    const struct coordinator_loader *loader);
@@ -98,8 +100,6 @@ void coordinator_free(struct coordinator *co);
  * is answered when no load runs any more. */
 void coordinator_stop(struct coordinator *co, struct call *done);
 
-/* For replicas_listen(), `arg` the coordinator: a partition's role, or the lack of one, is new. */
-void coordinator_role_changed(void *arg, struct partition *p);
 /* A load has ended, cancelled or not: what it read is in place if `at->load` is still it. */
 void coordinator_load_over(struct coordinated *at, struct load *load);
 

@@ -19,8 +19,7 @@ struct replicas {
 	struct log_owner *log_owner;
 	struct partition *table;
 	int n;
-	void (*changed)(void *arg, struct partition *p);
-	void *changed_arg;
+	struct list listeners;
 };
 
 /* ---- the table ---- */
@@ -34,13 +33,14 @@ struct replicas *replicas_new(struct reactor *home, int32_t broker_id, const str
 	r->broker_id = broker_id;
 	r->seed = *seed;
 	r->log_owner = log_owner;
+	list_init(&r->listeners);
 	return r;
 }
 
 void replicas_free(struct replicas *r)
 {
 	CHECK_OBJ_NOTNULL(r, REPLICAS_MAGIC);
-	must(r->table == NULL && r->n == 0);
+	must(r->table == NULL && r->n == 0 && list_empty(&r->listeners));
 	FREE_OBJ(r);
 }
 
@@ -157,18 +157,25 @@ int replicas_count(const struct replicas *r)
 	return r->n;
 }
 
-void replicas_listen(struct replicas *r, void (*changed)(void *arg, struct partition *p), void *arg)
+void replicas_listen(struct replicas *r, struct replicas_listener *l)
 {
 	CHECK_OBJ_NOTNULL(r, REPLICAS_MAGIC);
-	must(!r->changed);
-	r->changed = changed;
-	r->changed_arg = arg;
+	must(l->changed != NULL);
+	list_push_back(&r->listeners, &l->link);
+}
+
+void replicas_unlisten(struct replicas_listener *l)
+{
+	must(list_linked(&l->link));
+	list_remove(&l->link);
 }
 
 static void tell_change(struct partition *p)
 {
-	if (p->home->changed)
-		p->home->changed(p->home->changed_arg, p);
+	list_for_each(it, &p->home->listeners) {
+		struct replicas_listener *l = list_entry(it, struct replicas_listener, link);
+		l->changed(l, p);
+	}
 }
 
 /* ---- high watermark ---- */

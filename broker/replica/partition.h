@@ -79,9 +79,17 @@ int replicas_count(const struct replicas *r);
 
 /* ---- roles ---- */
 
-/* Whenever a partition of this core gets a role, loses it or fails, `changed` is told, before who waits is:
- * what is built upon partitions (coordinators) comes and goes with them. One listener; main's. */
-void replicas_listen(struct replicas *r, void (*changed)(void *arg, struct partition *p), void *arg);
+/* Told whenever a partition of this core gets a role, loses it or fails, before who waits is: what is built
+ * upon partitions (coordinators) comes and goes with them. */
+struct replicas_listener {
+	struct list link;
+	void (*changed)(struct replicas_listener *l, struct partition *p);
+};
+
+/* They are told in the order in which they came. */
+void replicas_listen(struct replicas *r, struct replicas_listener *l);
+/* Before replicas_free(). */
+void replicas_unlisten(struct replicas_listener *l);
 
 /* STALE_CONTROLLER_EPOCH for a leader epoch that is not newer (contract: coordination, section 4),
  * UNKNOWN_TOPIC_OR_PARTITION when this broker is not among the replicas, INCONSISTENT_TOPIC_ID. */

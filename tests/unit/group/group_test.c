@@ -77,7 +77,6 @@ void gt_begin(struct group_test *t, const char *dir, int32_t index, const char *
 	must(st_open(&t->log, dir, LOG_STOP_KILLED, 0, 0) == 0);
 	t->replicas = replicas_new(t->log.reactor, GT_BROKER, &seed, &t->log.owner);
 	t->coordinator = coordinator_new(t->log.reactor, t->replicas, t->config, GT_BROKER, &load_loader);
-	replicas_listen(t->replicas, coordinator_role_changed, t->coordinator);
 	struct topic_config *config = mem_dup(&t->log.config, sizeof t->log.config);
 	config->max_message_bytes = GT_MESSAGE_MAX;
 	t->settings = topic_settings_new(config);

@@ -115,7 +115,6 @@ static void set_up(struct group_world *w, void *arg)
 	w->partition = replicas_add(w->replicas, SLICE_LIT(TOPIC_OFFSETS), 0, w->log,
 				    topic_settings_get(w->settings), 0);
 	w->coordinator = coordinator_new(w->core, w->replicas, w->config, GW_BROKER, &fake);
-	replicas_listen(w->replicas, coordinator_role_changed, w->coordinator);
 }
 
 void gw_begin(struct group_world *w, const char *settings, const char *topic, const char *topic_value)

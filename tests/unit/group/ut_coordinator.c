@@ -157,6 +157,39 @@ static void partitions_of_groups(void)
 	CU_ASSERT_EQUAL(coordinator_partition_of(slice_str("\xf0\x9f\x98\x80"), 1000000), 1772899 % 1000000);
 }
 
+/* Somebody else who wants to know, told after the coordinator. */
+struct onlooker {
+	struct replicas_listener listener;
+	const struct coordinated *at;
+	int told;
+	enum coordinated_state seen;
+};
+
+static void on_role(struct replicas_listener *l, struct partition *p)
+{
+	struct onlooker *o = container_of(l, struct onlooker, listener);
+	o->told++;
+	o->seen = o->at->state;
+	CU_ASSERT_EQUAL(p->index, o->at->index);
+}
+
+static void several_listeners(void)
+{
+	struct group_world w;
+	struct onlooker o = { .listener = { .changed = on_role } };
+	int32_t index = 0;
+	gw_begin(&w, "", NULL, NULL);
+	HASH_FIND_INT(w.coordinator->partitions, &index, o.at);
+	replicas_listen(w.replicas, &o.listener);
+	gw_role(&w, false, 0);
+	CU_ASSERT_EQUAL(o.told, 1);
+	CU_ASSERT_EQUAL(o.seen, COORDINATED_NONE);
+	replicas_unlisten(&o.listener);
+	gw_role(&w, true, 0);
+	CU_ASSERT_EQUAL(o.told, 1);
+	gw_end(&w);
+}
+
 static const struct ut_case cases[] = {
 	UT(stores_that_fail),
 	UT(too_few_replicas),
@@ -166,6 +199,7 @@ static const struct ut_case cases[] = {
 	UT(the_role_is_lost_while_a_record_is_stored),
 	UT(loading),
 	UT(partitions_of_groups),
+	UT(several_listeners),
 };
 
 int main(void)
