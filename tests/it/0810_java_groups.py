@@ -47,6 +47,11 @@ class Consumer(Tool):
                     has -= partitions
         return has
 
+    def commits(self):
+        """How often each partition was committed: what it reads while the group rebalances it does not try again."""
+        done = [p["partition"] for e in self.events("offsets_committed") if e["success"] for p in e["offsets"]]
+        return {partition: done.count(partition) for partition in self.assigned()}
+
     def seen(self):
         return {(e["partition"], e["offset"]) for e in self.events("record_data")}
 
@@ -58,6 +63,14 @@ def wait_shared(consumers):
         has = [c.assigned() for c in consumers]
         return all(has) and sorted(p for own in has for p in own) == list(range(PARTITIONS))
     wait_for(f"{len(consumers)} consumers share the partitions", shared, SETTLED_S, every=0.5)
+
+
+def wait_commits(consumers):
+    """Until each has committed all its partitions once more."""
+    before = [c.commits() for c in consumers]
+    wait_for("every partition is committed", lambda: all(
+        count > old.get(partition, 0) for c, old in zip(consumers, before) for partition, count in c.commits().items()),
+        SETTLED_S, every=0.5)
 
 
 def committed(broker, version):
@@ -83,6 +96,7 @@ def life(env, broker, version, **options):
     broker.start()
     everybody.append(Consumer(env, broker, version, 0, 1, **options))
     wait_shared(everybody[1:])
+    wait_commits(everybody[1:])
     producer.end()
     acknowledged = {(e["partition"], e["offset"]) for e in producer.events("producer_send_success")}
     assert acknowledged
