@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { MAX_BLOCK_MS = 60000, NAME_BYTES = 512 };
+enum { MAX_BLOCK_MS = 60000, TRANSACTION_MS = 60000, DELIVERY_MS = 120000, NAME_BYTES = 512 };
 
 /* Where librdkafka's default is another than Java's. */
 static const struct { enum kafka_kind kind; const char *name, *value; } defaults[] = {
@@ -245,6 +245,22 @@ static void idempotence(struct tool *t, struct kafka_names *out, const struct pr
 		add(t, out, "enable.idempotence", all && !none ? "true" : "false");
 }
 
+static long milliseconds(const struct properties *settings, const char *name, long fallback)
+{
+	const struct property *p = properties_find(settings, name);
+	return p ? strtol(p->value, NULL, 10) : fallback;
+}
+
+/* librdkafka does not try a record for longer than its transaction may last, where Java does so in vain. */
+static int transactions(struct tool *t, struct kafka_names *out, const struct properties *settings)
+{
+	long transaction_ms = milliseconds(settings, "transaction.timeout.ms", TRANSACTION_MS);
+	if (!properties_find(settings, "transactional.id") ||
+		milliseconds(settings, "delivery.timeout.ms", DELIVERY_MS) <= transaction_ms)
+		return 0;
+	return add(t, out, "delivery.timeout.ms", tool_printf(t, "%ld", transaction_ms));
+}
+
 int kafka_names(struct tool *t, enum kafka_kind kind, const struct properties *settings,
 	struct kafka_names *out)
 {
@@ -263,7 +279,8 @@ int kafka_names(struct tool *t, enum kafka_kind kind, const struct properties *s
 		if (rc < 0)
 			return rc;
 	}
-	if (kind == KAFKA_PRODUCER)
-		idempotence(t, out, settings);
-	return 0;
+	if (kind != KAFKA_PRODUCER)
+		return 0;
+	idempotence(t, out, settings);
+	return transactions(t, out, settings);
 }

@@ -16,7 +16,9 @@
 #include <string.h>
 
 enum { LINK_MAGIC = 0x11a70b20, WAIT_MAGIC = 0x11a70b21, REQUEST_MAX_BYTES = 256 << 20 };
-enum { ASK_VERSION = 3, ASK_VERSION_OF_ALL = 0 };
+/* In which versions a broker is asked what it serves: 4 tells of features that may be off, 3 is older, and all
+ * know 0. */
+static const int ask_versions[] = { 4, 3, 0 };
 
 /* A call under way; on the fiber's stack. */
 struct waiting {
@@ -177,12 +179,13 @@ int link_call(struct link_to_broker *l, const struct kapi *api, int version, con
 static int ask_served(struct link_to_broker *l, int64_t timeout_ms)
 {
 	const struct kapi *api = kapi_find(KAPI_API_VERSIONS);
-	struct api_versions_request request = { .client_software_name = SLICE_LIT("samsa-tools"),
-		.client_software_version = SLICE_LIT(PACKAGE_VERSION) };
-	int rc = link_call(l, api, ASK_VERSION, &request, &l->served, timeout_ms);
-	if (rc == -EBADMSG && l->open) {
-		request = (struct api_versions_request){ .client_software_name = SLICE_NULL };
-		rc = link_call(l, api, ASK_VERSION_OF_ALL, &request, &l->served, timeout_ms);
+	int rc = -EBADMSG;
+	for (size_t i = 0; i < countof(ask_versions) && rc == -EBADMSG && l->open; i++) {
+		struct api_versions_request request = { .client_software_name = SLICE_NULL };
+		if (ask_versions[i] > 0)
+			request = (struct api_versions_request){ SLICE_LIT("samsa-tools"),
+				SLICE_LIT(PACKAGE_VERSION) };
+		rc = link_call(l, api, ask_versions[i], &request, &l->served, timeout_ms);
 	}
 	if (rc == 0 && l->served.error_code != KERR_NONE) {
 		snprintf(l->why, sizeof l->why, "ApiVersions: %s", kerr_name(l->served.error_code));

@@ -15,7 +15,7 @@ LINES = ["h1:v1,h2:v2\tkey-%d\tvalue %d ünï" % (i, i) for i in range(40)] + ["
 
 def test(env):
     with Cluster(env) as cluster:
-        broker = cluster.broker().start()
+        broker = cluster.broker(transaction_state_log_replication_factor=1, transaction_state_log_min_isr=1).start()
         twins = Twins(env, broker)
         broker.create_topic("bare")
         usage(twins)
@@ -129,6 +129,10 @@ def perf(broker, twins):
                       "--producer-props", "bootstrap.servers=" + broker.bootstrap)
     rate = float(re.match(r"20 records sent, ([\d.]+) records/sec", said).group(1))
     assert rate < 150, said
+    if "AddPartitionsToTxn" in twins.ours("broker-api-versions", "--bootstrap-server", broker.bootstrap, "--json"):
+        said = twins.ours("producer-perf-test", *words[:-1], "--transactional-id", "perf", "--transaction-duration-ms", 50)
+        assert re.fullmatch(total, said), said
+        wait_for("the marker of a transaction", lambda: broker.offset("perf") > 15020)
 
 
 def interrupted(env, broker, twins):
