@@ -16,8 +16,8 @@
 #include <string.h>
 
 enum { LINK_MAGIC = 0x11a70b20, WAIT_MAGIC = 0x11a70b21, REQUEST_MAX_BYTES = 256 << 20 };
-/* In which versions a broker is asked what it serves: 4 tells of features that may be off, 3 is older, and all
- * know 0. */
+/* In which versions a broker is asked what it serves: 4 tells of features that may be off, 3 is older, and
+ * all know 0. */
 static const int ask_versions[] = { 4, 3, 0 };
 
 /* A call under way; on the fiber's stack. */
