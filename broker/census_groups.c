@@ -1,7 +1,7 @@
 /* census_groups.c - consumer groups for one page of metrics: how many, and how far each is behind.
  *
- * Groups are read on their cores, one partition of __consumer_offsets at a time; then each core is asked, for
- * some hundred at a time, when the records were written that groups have not read. See census.h.
+ * Groups are read on their cores, some hundred at a time (walk.h); then each core is asked, for as many at a
+ * time, when the records were written that groups have not read. See census.h.
  */
 #include "broker/census.h"
 
@@ -10,6 +10,7 @@
 #include "broker/broker_priv.h"
 #include "broker/group/coordinator.h"
 #include "broker/group/offsets.h"
+#include "broker/group/walk.h"
 #include "broker/reactor/call.h"
 
 #include <string.h>
@@ -19,8 +20,10 @@
 struct look {
 	struct broker *b;
 	struct census *census;
-	int nth;
-	bool *more; /* of each core */
+	struct look_core {
+		struct group_walk walk;
+		bool began, ended;
+	} *cores;
 };
 
 struct listing {
@@ -71,37 +74,42 @@ static void list_commit(void *arg, struct slice topic, int32_t partition, const 
 								 lag > 0 ? -1 : 0 };
 }
 
-static void list_group(void *arg, struct group *g)
+static int list_group(void *arg, struct group *g)
 {
 	struct listing *l = arg;
+	size_t n = offsets_count(g->offsets);
 	l->out->groups[g->state]++;
-	l->out->offsets += offsets_count(g->offsets);
-	if (offsets_count(g->offsets) == 0)
-		return;
+	l->out->offsets += n;
+	if (n == 0 || l->out->cut)
+		return 1;
 	l->group = arena_strdup(&l->out->arena, g->id);
 	if (l->group)
 		offsets_each(g->offsets, list_commit, l);
 	else
 		l->out->cut = true;
+	return 1 + (int)min_of(n, (size_t)WALK_A_TURN);
 }
 
 static void groups_run(struct reactor *there, struct call *call)
 {
 	struct look *look = call->arg;
-	int core = reactor_core(there);
-	struct listing l = { .census = look->census, .out = &look->census->groups[core] };
-	if (look->more[core])
-		look->more[core] = coordinator_groups_nth(look->b->coordinators[core], look->nth, list_group,
-							  &l);
+	int i = reactor_core(there);
+	struct look_core *core = &look->cores[i];
+	struct listing l = { .census = look->census, .out = &look->census->groups[i] };
+	if (!core->began)
+		group_walk_begin(&core->walk, look->b->coordinators[i]);
+	core->began = true;
+	if (!core->ended)
+		core->ended = !group_walk_on(&core->walk, list_group, &l);
 	call_done(there, call);
 }
 
-static bool is_any(const bool *v, int n)
+static bool have_ended(const struct look_core *cores, int n)
 {
 	for (int i = 0; i < n; i++)
-		if (v[i])
-			return true;
-	return false;
+		if (!cores[i].ended)
+			return false;
+	return true;
 }
 
 /* ---- on each core: when what they have not read was written ---- */
@@ -145,15 +153,13 @@ static void date_all(struct broker *b, struct census *c, struct census_groups *g
 void census_take_groups(struct broker *b, struct census *c)
 {
 	size_t n = (size_t)c->n_cores;
-	struct look look = { .b = b, .census = c, .more = mem_alloc(n * sizeof *look.more) };
+	struct look look = { .b = b, .census = c, .cores = mem_zalloc(n * sizeof *look.cores) };
 	c->groups = mem_zalloc(n * sizeof *c->groups);
-	for (size_t i = 0; i < n; i++) {
-		look.more[i] = true;
+	for (size_t i = 0; i < n; i++)
 		arena_init(&c->groups[i].arena, CENSUS_NAMES_BYTES);
-	}
-	for (; is_any(look.more, c->n_cores); look.nth++)
+	while (!have_ended(look.cores, c->n_cores))
 		call_run_all(b->control, b->reactors, c->n_cores, groups_run, &look, 0);
-	free(look.more);
+	free(look.cores);
 	for (size_t i = 0; i < n; i++)
 		date_all(b, c, &c->groups[i]);
 }

@@ -8,8 +8,14 @@
 #include "broker/group/group.h"
 #include "broker/group/group_log.h"
 #include "broker/group/store.h"
+#include "broker/group/walk.h"
 
-enum { MS_PER_MINUTE = 60 * 1000 };
+#define CLEANUP_MAGIC 0xc1ea9096u
+
+enum {
+	MS_PER_MINUTE = 60 * 1000,
+	CLEANUP_OFFSETS_A_GROUP = 16, /* are looked at in the time that a group takes by itself */
+};
 
 /* ---- tombstones ---- */
 
@@ -127,8 +133,9 @@ bool cleanup_expiry(const struct group *g, int64_t now_ms, int64_t retention_ms,
 	return g->state == GROUP_STABLE && group_is_consumer(g) && g->topics_known;
 }
 
-static size_t expire_group(struct group *g, int64_t now_ms, int64_t retention_ms)
+size_t cleanup_group(struct group *g, int64_t now_ms)
 {
+	int64_t retention_ms = (int64_t)g->home->home->config->offsets_retention_minutes * MS_PER_MINUTE;
 	struct purge p;
 	struct offsets_expiry expiry;
 	size_t n = 0;
@@ -139,50 +146,65 @@ static size_t expire_group(struct group *g, int64_t now_ms, int64_t retention_ms
 	return n;
 }
 
-size_t cleanup_partition(struct coordinated *at, int64_t now_ms)
+/* Looking for what has expired: from the timer on, step by step. */
+struct cleanup {
+	unsigned magic;
+	struct coordinator *home;
+	struct timer timer;
+	struct group_walk walk;
+	bool walks;
+	size_t removed;
+};
+
+static int visit(void *arg, struct group *g)
 {
-	int64_t retention_ms = (int64_t)at->home->config->offsets_retention_minutes * MS_PER_MINUTE;
-	struct group *g, *next;
-	size_t n = 0;
-	if (at->state != COORDINATED_ACTIVE)
-		return 0;
-	HASH_ITER(hh, at->groups, g, next)
-		n += expire_group(g, now_ms, retention_ms);
-	return n;
+	struct cleanup *c = arg;
+	size_t offsets = offsets_count(g->offsets);
+	c->removed += cleanup_group(g, reactor_wall_ms(c->home->home));
+	return 1 + (int)min_of(offsets / CLEANUP_OFFSETS_A_GROUP, (size_t)WALK_A_TURN);
 }
 
-/* One partition a turn, so that others come in between; partitions are never forgotten, so the walk goes on
- * where it was. */
 static void cleanup_due(struct reactor *here, struct timer *t)
 {
-	struct coordinator *co = container_of(t, struct coordinator, cleanup);
-	struct coordinated *at = co->cleanup_next ? co->cleanup_next : co->partitions;
+	struct cleanup *c = container_of(t, struct cleanup, timer);
+	struct coordinator *co = c->home;
+	CHECK_OBJ(c, CLEANUP_MAGIC);
 	must(here == co->home);
-	if (at)
-		co->cleanup_removed += cleanup_partition(at, reactor_wall_ms(here));
-	co->cleanup_next = at ? at->hh.next : NULL;
-	if (co->cleanup_next) {
+	if (!c->walks)
+		group_walk_begin(&c->walk, co);
+	c->walks = group_walk_on(&c->walk, visit, c);
+	if (c->walks) {
 		timer_arm(here, t, 0);
 		return;
 	}
-	if (co->cleanup_removed > 0)
+	if (c->removed > 0)
 		log_info(GROUP_METADATA_LOGGER, "[GroupMetadataManager brokerId=%d] Removed %zu expired "
-			 "offsets.", co->broker_id, co->cleanup_removed);
-	co->cleanup_removed = 0;
+			 "offsets.", co->broker_id, c->removed);
+	c->removed = 0;
 	timer_arm(here, t, co->config->offsets_retention_check_interval_ms);
 }
 
 void cleanup_start(struct coordinator *co)
 {
-	if (co->cleanup.fire)
+	struct cleanup *c;
+	if (co->cleanup)
 		return;
-	co->cleanup.fire = cleanup_due;
-	timer_arm(co->home, &co->cleanup, co->config->offsets_retention_check_interval_ms);
+	ALLOC_OBJ(c, CLEANUP_MAGIC);
+	c->home = co;
+	c->timer.fire = cleanup_due;
+	co->cleanup = c;
+	timer_arm(co->home, &c->timer, co->config->offsets_retention_check_interval_ms);
 }
 
 void cleanup_stop(struct coordinator *co)
 {
-	timer_cancel(co->home, &co->cleanup);
+	struct cleanup *c = co->cleanup;
+	if (!c)
+		return;
+	co->cleanup = NULL;
+	timer_cancel(co->home, &c->timer);
+	group_walk_end(&c->walk);
+	FREE_OBJ(c);
 }
 
 /* ---- admins ---- */

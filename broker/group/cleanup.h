@@ -26,8 +26,8 @@ void cleanup_stop(struct coordinator *co);
 /* What of the group's offsets may expire now, and from when on their retention counts; false: nothing may. */
 bool cleanup_expiry(const struct group *g, int64_t now_ms, int64_t retention_ms,
 		    struct offsets_expiry *ret_expiry);
-/* All that has expired in a partition. Returns how many offsets. */
-size_t cleanup_partition(struct coordinated *at, int64_t now_ms);
+/* What of the group has expired goes, and the group if nothing is left. Returns how many offsets. */
+size_t cleanup_group(struct group *g, int64_t now_ms);
 
 /* NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND, and what coordinator_check() says. */
 enum kerr coordinator_delete_group(struct coordinator *co, struct slice group_id, int32_t partition);

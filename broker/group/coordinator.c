@@ -9,6 +9,7 @@
 #include "broker/group/group.h"
 #include "broker/group/offsets.h"
 #include "broker/group/rebalance.h"
+#include "broker/group/walk.h"
 
 #define COORDINATOR_MAGIC 0xc00d17a7u
 #define COORDINATED_MAGIC 0xc00d9a74u
@@ -29,6 +30,7 @@ struct coordinator *coordinator_new(struct reactor *home, struct replicas *repli
 	co->loader = loader;
 	co->broker_id = broker_id;
 	co->codecs = codecs_new();
+	list_init(&co->walks);
 	sys_random(&co->seed, sizeof co->seed);
 	co->listener.changed = role_changed;
 	replicas_listen(replicas, &co->listener);
@@ -38,8 +40,9 @@ struct coordinator *coordinator_new(struct reactor *home, struct replicas *repli
 void coordinator_free(struct coordinator *co)
 {
 	CHECK_OBJ_NOTNULL(co, COORDINATOR_MAGIC);
-	must(co->loads == 0 && co->n_groups == 0);
+	must(co->loads == 0 && co->n_groups == 0 && list_empty(&co->walks));
 	struct coordinated *at, *next;
+	cleanup_stop(co);
 	HASH_ITER(hh, co->partitions, at, next) {
 		HASH_DELETE(hh, co->partitions, at);
 		FREE_OBJ(at);
@@ -238,6 +241,7 @@ void coordinator_group_remove(struct group *g, enum kerr why)
 	group_set_state(g, GROUP_DEAD);
 	timer_cancel(at->home->home, &g->clock);
 	group_remove_all(g, why);
+	group_walks_leave(at->home, g);
 	HASH_DELETE(hh, at->groups, g);
 	at->home->n_groups--;
 	group_drop(g);
@@ -257,17 +261,4 @@ void coordinator_groups_each(struct coordinator *co, void (*each)(void *arg, str
 	struct coordinated *at, *next;
 	HASH_ITER(hh, co->partitions, at, next)
 		each_of(at, each, arg);
-}
-
-bool coordinator_groups_nth(struct coordinator *co, int nth, void (*each)(void *arg, struct group *g),
-			    void *arg)
-{
-	CHECK_OBJ_NOTNULL(co, COORDINATOR_MAGIC);
-	reactor_must_be_here(co->home);
-	struct coordinated *at = co->partitions;
-	while (at && nth-- > 0)
-		at = at->hh.next;
-	if (at)
-		each_of(at, each, arg);
-	return at != NULL;
 }

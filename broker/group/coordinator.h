@@ -17,6 +17,7 @@
 
 #include "broker/base/hash.h"
 #include "broker/base/kerr.h"
+#include "broker/base/list.h"
 #include "broker/base/log.h"
 #include "broker/base/slice.h"
 #include "broker/config/config.h"
@@ -26,6 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cleanup;
 struct codecs;
 struct group;
 struct load;
@@ -76,9 +78,8 @@ struct coordinator {
 	bool stopped;
 	struct load *loads_waiting; /* load.c: those that wait for their turn, */
 	bool loads_run;        /* and whether somebody takes them */
-	struct timer cleanup;  /* cleanup.c: offsets.retention.check.interval.ms, */
-	struct coordinated *cleanup_next; /* and where the walk goes on */
-	size_t cleanup_removed;
+	struct list walks;     /* walk.h: those under way */
+	struct cleanup *cleanup; /* cleanup.c; NULL before the first election */
 	int loads;             /* not over yet, cancelled ones included */
 	struct call *stopping; /* waits for them */
 };
@@ -123,12 +124,9 @@ struct group *coordinator_group(const struct coordinated *at, struct slice id);
 struct group *coordinator_group_make(struct coordinated *at, struct slice id);
 /* The group is DEAD and found no more; freed by the last group_drop(). Who waits is told `why`. */
 void coordinator_group_remove(struct group *g, enum kerr why);
-/* All groups of the core, in partitions that are ACTIVE. `each` may remove the group it is given. */
+/* All groups of the core at once (walk.h: in steps), in partitions that are ACTIVE. `each` may remove the
+ * group it is given. */
 void coordinator_groups_each(struct coordinator *co, void (*each)(void *arg, struct group *g), void *arg);
-
-/* Those of the core's `nth` partition, so that other things come in between; false: it has fewer. */
-bool coordinator_groups_nth(struct coordinator *co, int nth, void (*each)(void *arg, struct group *g),
-			    void *arg);
 
 static inline bool coordinator_is_loading(const struct coordinator *co)
 {

@@ -96,6 +96,15 @@ static void what_may_expire(void)
 	}
 }
 
+static size_t cleanup_all(struct group_test *t, int64_t ms_later)
+{
+	struct group *g, *next;
+	size_t n = 0;
+	HASH_ITER(hh, t->at->groups, g, next)
+		n += cleanup_group(g, reactor_wall_ms(t->log.reactor) + ms_later);
+	return n;
+}
+
 static void load_again(struct group_test *t)
 {
 	gt_follow(t, t->partition->role.leader_epoch + 1);
@@ -111,13 +120,13 @@ static void what_has_expired_leaves_tombstones(void)
 	put(g, topic_a, 0, 8 * (int64_t)DAY_MS);
 	put(g, topic_a, 1, 6 * (int64_t)DAY_MS);
 	put(group_of(&t, "h"), topic_a, 0, 8 * (int64_t)DAY_MS);
-	CU_ASSERT_EQUAL(cleanup_partition(t.at, reactor_wall_ms(t.log.reactor)), 2);
+	CU_ASSERT_EQUAL(cleanup_all(&t, 0), 2);
 	CU_ASSERT_EQUAL(offsets_count(g->offsets), 1);
 	CU_ASSERT_EQUAL(HASH_COUNT(t.at->groups), 1); /* h has gone with its last offset */
 	gt_turns(&t, 5);
 	CU_ASSERT_EQUAL(log_end_offset(t.log.log), 2); /* it had no generation: no record of its own */
 	g->generation = 3;
-	CU_ASSERT_EQUAL(cleanup_partition(t.at, reactor_wall_ms(t.log.reactor) + 2 * (int64_t)DAY_MS), 1);
+	CU_ASSERT_EQUAL(cleanup_all(&t, 2 * (int64_t)DAY_MS), 1);
 	CU_ASSERT_EQUAL(HASH_COUNT(t.at->groups), 0);
 	gt_turns(&t, 5);
 	CU_ASSERT_EQUAL(log_end_offset(t.log.log), 4);
@@ -146,7 +155,7 @@ static void a_group_that_is_about_to_be_joined_stays(void)
 	begin(&t);
 	struct group *g = group_of(&t, "g");
 	must(group_add_pending(g, SLICE_LIT("id"), 60000));
-	CU_ASSERT_EQUAL(cleanup_partition(t.at, reactor_wall_ms(t.log.reactor)), 0);
+	CU_ASSERT_EQUAL(cleanup_all(&t, 0), 0);
 	CU_ASSERT_EQUAL(HASH_COUNT(t.at->groups), 1);
 	CU_ASSERT_EQUAL(coordinator_delete_group(t.coordinator, SLICE_LIT("g"), 3), KERR_NONE);
 	CU_ASSERT_EQUAL(HASH_COUNT(t.at->groups), 0);

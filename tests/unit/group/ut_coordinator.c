@@ -1,6 +1,9 @@
 /* ut_coordinator.c - elections: loading, unloading, who is told what; assignments that are not stored. */
+#include "broker/group/walk.h"
 #include "tests/unit/group/group_world.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void stores_that_fail(void)
@@ -144,6 +147,88 @@ static void loading(void)
 	gw_end(&w);
 }
 
+/* ---- all groups in steps ---- */
+
+enum { MANY = 3 * WALK_A_TURN };
+
+struct stroll {
+	struct group_walk walk;
+	int seen;
+	bool removes; /* each group that it visits, */
+	bool gone[MANY + 1]; /* or may not see these */
+};
+
+static struct group *nth_group(struct group_world *w, int n, bool make)
+{
+	char id[GW_TEXT];
+	struct coordinated *at = w->coordinator->partitions;
+	snprintf(id, sizeof id, "%d", n);
+	return make ? coordinator_group_make(at, slice_str(id)) : coordinator_group(at, slice_str(id));
+}
+
+static void make_many(struct group_world *w, void *arg)
+{
+	must(!arg);
+	for (int i = 0; i < MANY; i++)
+		must(nth_group(w, i, true));
+}
+
+static int look(void *arg, struct group *g)
+{
+	struct stroll *s = arg;
+	int n = atoi(log_safe(g->id).s);
+	CU_ASSERT(n <= MANY && !s->gone[n]);
+	s->seen++;
+	if (s->removes)
+		coordinator_group_remove(g, KERR_NOT_COORDINATOR);
+	return 1;
+}
+
+static void walk(struct group_world *w, void *arg)
+{
+	struct stroll s = { 0 };
+	must(!arg);
+	group_walk_begin(&s.walk, w->coordinator);
+	CU_ASSERT_TRUE(group_walk_on(&s.walk, look, &s));
+	CU_ASSERT_EQUAL(s.seen, WALK_A_TURN);
+	/* Those that it has seen go, those that come next, and one in the middle of the rest; one comes. */
+	for (int i = WALK_A_TURN - 2; i < WALK_A_TURN + 3; i++) {
+		s.gone[i] = true;
+		coordinator_group_remove(nth_group(w, i, false), KERR_NOT_COORDINATOR);
+	}
+	s.gone[2 * WALK_A_TURN] = true;
+	coordinator_group_remove(nth_group(w, 2 * WALK_A_TURN, false), KERR_NOT_COORDINATOR);
+	must(nth_group(w, MANY, true));
+	while (group_walk_on(&s.walk, look, &s))
+		;
+	CU_ASSERT_EQUAL(s.seen, MANY - 4 + 1);
+	CU_ASSERT(list_empty(&w->coordinator->walks));
+}
+
+static void walk_and_remove(struct group_world *w, void *arg)
+{
+	struct stroll s = { .removes = true }, other = { 0 };
+	must(!arg);
+	group_walk_begin(&s.walk, w->coordinator);
+	group_walk_begin(&other.walk, w->coordinator);
+	while (group_walk_on(&s.walk, look, &s))
+		;
+	CU_ASSERT_EQUAL(s.seen, MANY - 5);
+	CU_ASSERT_FALSE(group_walk_on(&other.walk, look, &other));
+	CU_ASSERT_EQUAL(other.seen, 0);
+	group_walk_end(&other.walk);
+}
+
+static void groups_in_steps(void)
+{
+	struct group_world w;
+	gw_begin(&w, "", NULL, NULL);
+	gw_do(&w, make_many, NULL);
+	gw_do(&w, walk, NULL);
+	gw_do(&w, walk_and_remove, NULL);
+	gw_end(&w);
+}
+
 /* ---- the hash ---- */
 
 static void partitions_of_groups(void)
@@ -198,6 +283,7 @@ static const struct ut_case cases[] = {
 	UT(the_role_is_lost),
 	UT(the_role_is_lost_while_a_record_is_stored),
 	UT(loading),
+	UT(groups_in_steps),
 	UT(partitions_of_groups),
 	UT(several_listeners),
 };
