@@ -153,6 +153,8 @@ void request_to_control(struct request *req, void (*next)(struct request *req));
  * core's whole, frame and arena included, until it is answered or refused there, at once or later. For
  * requests that wait where what they wait for lives. */
 void request_to_home(struct request *req, struct api_core *home, void (*next)(struct request *req));
+/* Goes on with `next` where it is, in another turn: what takes long is done in steps. */
+void request_again(struct request *req, void (*next)(struct request *req));
 /* And back, to go on with `next` on the core. */
 void request_to_core(struct request *req, void (*next)(struct request *req));
 /* The listener that the request came in by: Metadata tells that listener's endpoints. */

@@ -329,7 +329,6 @@ static void move(struct request *req, struct reactor *to, void (*run)(struct rea
 {
 	CHECK_OBJ_NOTNULL(req, REQUEST_MAGIC);
 	struct reactor *from = req->at;
-	must(from != to);
 	req->at = to;
 	req->next = next;
 	req->msg.run = run;
@@ -350,8 +349,15 @@ void request_to_home(struct request *req, struct api_core *home, void (*next)(st
 		move(req, home->reactor, on_core, next);
 }
 
+void request_again(struct request *req, void (*next)(struct request *req))
+{
+	must(req->at != req->core->api->control);
+	move(req, req->at, on_core, next);
+}
+
 void request_to_core(struct request *req, void (*next)(struct request *req))
 {
+	must(is_away(req));
 	move(req, req->core->reactor, on_core, next);
 }
 

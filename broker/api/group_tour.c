@@ -31,9 +31,17 @@ static void visit(struct request *req)
 {
 	struct group_tour *t = req->state;
 	struct coordinator *here = req->core->api->cores[t->core]->coordinator;
-	for (int32_t i = 0; i < t->n; i++)
-		if (t->stops[i].core == t->core)
-			t->ask(req, here, i);
+	size_t upto = req->arena.used + TOUR_BYTES_A_TURN;
+	int asked = 0;
+	for (; t->next < t->n && !arena_overflowed(&req->arena); t->next++) {
+		if (t->stops[t->next].core != t->core)
+			continue;
+		if (asked++ == TOUR_STOPS_A_TURN || req->arena.used > upto || !t->ask(req, here, t->next)) {
+			request_again(req, visit);
+			return;
+		}
+	}
+	t->next = 0;
 	t->core++;
 	go_on(req);
 }
@@ -44,10 +52,10 @@ static void go_on(struct request *req)
 	struct api *api = req->core->api;
 	while (t->core < api->n_cores && !lives_here(t, t->core))
 		t->core++;
-	if (t->core < api->n_cores)
-		request_to_home(req, api->cores[t->core], visit);
-	else if (arena_overflowed(&req->arena))
+	if (arena_overflowed(&req->arena))
 		request_refuse_large(req);
+	else if (t->core < api->n_cores)
+		request_to_home(req, api->cores[t->core], visit);
 	else
 		t->answer(req);
 }
@@ -56,6 +64,7 @@ void group_tour_start(struct request *req, group_tour_ask *ask, void (*answer)(s
 {
 	struct group_tour *t = req->state;
 	t->core = 0;
+	t->next = 0;
 	t->ask = ask;
 	t->answer = answer;
 	go_on(req);

@@ -7,6 +7,7 @@
 #include "broker/base/order.h"
 #include "broker/group/cleanup.h"
 #include "broker/group/group.h"
+#include "broker/group/walk.h"
 
 #include "delete_groups.kmsg.h"
 #include "describe_groups.kmsg.h"
@@ -29,9 +30,11 @@ struct list_of_core {
 
 struct list_state {
 	struct group_tour tour;
-	struct list_groups_request msg;
 	struct request *req;
+	bool wants[GROUP_STATES], wants_classic; /* what the filters say */
 	struct list_of_core all;
+	struct group_walk walk; /* of the core where the tour is */
+	bool walks;
 	enum kerr error;
 };
 
@@ -75,21 +78,22 @@ static bool list_room(struct list_state *s)
 	return true;
 }
 
-static void list_group(void *arg, struct group *g)
+static int list_group(void *arg, struct group *g)
 {
 	struct list_state *s = arg;
-	const char *state = group_state_name(g->state);
-	if (!is_one_of(s->msg.states_filter, s->msg.n_states_filter, state) || !list_room(s))
-		return;
+	if (!s->wants[g->state] || !list_room(s))
+		return 1;
 	s->all.v[s->all.n++] = (struct list_groups_response_group){
 		.group_id = request_copy(s->req, g->id),
 		.protocol_type = request_copy(s->req, g->protocol_type),
-		.group_state = slice_str(state),
+		.group_state = slice_str(group_state_name(g->state)),
 		.group_type = SLICE_LIT("classic"),
 	};
+	return 1;
 }
 
-static void list_here(struct request *req, struct coordinator *here, int32_t i)
+/* In steps, until the core has no more groups. */
+static bool list_here(struct request *req, struct coordinator *here, int32_t i)
 {
 	struct list_state *s = req->state;
 	must(s->tour.stops[i].core == s->tour.core);
@@ -97,12 +101,15 @@ static void list_here(struct request *req, struct coordinator *here, int32_t i)
 		s->error = KERR_COORDINATOR_NOT_AVAILABLE;
 		s->all.n = 0;
 	}
-	if (s->error == KERR_COORDINATOR_NOT_AVAILABLE)
-		return;
-	if (coordinator_is_loading(here))
+	if (coordinator_is_loading(here) && !s->error)
 		s->error = KERR_COORDINATOR_LOAD_IN_PROGRESS;
-	if (is_one_of(s->msg.types_filter, s->msg.n_types_filter, "classic"))
-		coordinator_groups_each(here, list_group, s);
+	bool wanted = s->error != KERR_COORDINATOR_NOT_AVAILABLE && s->wants_classic;
+	if (wanted && !s->walks)
+		group_walk_begin(&s->walk, here);
+	s->walks = wanted && group_walk_on(&s->walk, list_group, s) && !arena_overflowed(&req->arena);
+	if (!s->walks)
+		group_walk_end(&s->walk);
+	return !s->walks;
 }
 
 static void list_answer(struct request *req)
@@ -121,8 +128,12 @@ void handle_list_groups(struct request *req)
 {
 	struct list_state *s = request_state(req, sizeof *s);
 	s->req = req;
-	if (!request_decode_ok(req, list_groups_request_decode(&req->body, req->version, &s->msg)))
+	struct list_groups_request msg;
+	if (!request_decode_ok(req, list_groups_request_decode(&req->body, req->version, &msg)))
 		return;
+	for (enum group_state state = 0; state < GROUP_STATES; state++)
+		s->wants[state] = is_one_of(msg.states_filter, msg.n_states_filter, group_state_name(state));
+	s->wants_classic = is_one_of(msg.types_filter, msg.n_types_filter, "classic");
 	s->tour.n = req->core->api->n_cores;
 	s->tour.stops = arena_array(&req->arena, (size_t)s->tour.n, sizeof *s->tour.stops);
 	if (!s->tour.stops) {
@@ -171,7 +182,7 @@ static void describe_group(struct request *req, const struct group *g,
 		describe_member(req, m, &out->members[out->n_members++]);
 }
 
-static void describe_here(struct request *req, struct coordinator *here, int32_t i)
+static bool describe_here(struct request *req, struct coordinator *here, int32_t i)
 {
 	struct describe_state *s = req->state;
 	const struct group_stop *stop = &s->tour.stops[i];
@@ -180,7 +191,7 @@ static void describe_here(struct request *req, struct coordinator *here, int32_t
 	enum kerr error = coordinator_check(here, stop->group, stop->partition, GROUP_ID_MAY_BE_EMPTY, &at);
 	out->error_code = (int16_t)error;
 	if (error)
-		return;
+		return true;
 	if (req->version >= VERSION_OPERATIONS && s->msg.include_authorized_operations)
 		out->authorized_operations = GROUP_OPERATIONS;
 	const struct group *g = coordinator_group(at, stop->group);
@@ -188,6 +199,7 @@ static void describe_here(struct request *req, struct coordinator *here, int32_t
 		describe_group(req, g, out);
 	else
 		out->group_state = slice_str(group_state_name(GROUP_DEAD));
+	return true;
 }
 
 static void describe_answer(struct request *req)
@@ -226,12 +238,13 @@ struct delete_state {
 	struct delete_groups_response_result *results;
 };
 
-static void delete_here(struct request *req, struct coordinator *here, int32_t i)
+static bool delete_here(struct request *req, struct coordinator *here, int32_t i)
 {
 	struct delete_state *s = req->state;
 	const struct group_stop *stop = &s->tour.stops[i];
 	s->results[i].group_id = stop->group;
 	s->results[i].error_code = (int16_t)coordinator_delete_group(here, stop->group, stop->partition);
+	return true;
 }
 
 static void delete_answer(struct request *req)

@@ -175,7 +175,7 @@ static void tell_partitions(struct request *req, enum kerr error, struct offset_
 			out->topics[t].partitions[i].error_code = (int16_t)error;
 }
 
-static void find(struct request *req, struct coordinator *here, int32_t i)
+static bool find(struct request *req, struct coordinator *here, int32_t i)
 {
 	struct offset_fetch *s = req->state;
 	const struct group_stop *stop = &s->tour.stops[i];
@@ -187,13 +187,14 @@ static void find(struct request *req, struct coordinator *here, int32_t i)
 	const struct group *g = error ? NULL : coordinator_group(at, stop->group);
 	const struct offsets *o = g ? g->offsets : NULL;
 	if (error && req->version >= VERSION_TOP_LEVEL_ERROR)
-		return;
+		return true;
 	if (asked->n_topics < 0)
 		find_all(req, o, out);
 	else
 		find_asked(req, o, asked, out);
 	if (error)
 		tell_partitions(req, error, out);
+	return true;
 }
 
 /* ---- the request, on the core that accepted it ---- */

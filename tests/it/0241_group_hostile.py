@@ -12,6 +12,7 @@ from members import (CONFIG, INCONSISTENT_PROTOCOL, MEMBER_ID_REQUIRED, NONE, NO
 TARGETS = ("samsa",)    # Apache Kafka leaves some of these without an answer, or trips over them
 
 MANY = 20000
+CROWD, PARTITIONS = 1500, 20
 
 
 def protocols(port):
@@ -137,6 +138,30 @@ def counted(port, metrics_port):
     expect(figures(metrics_port)["groups"], before["groups"] + 1, "one more")
 
 
+def at_length(port):
+    """More groups than a core lists or describes in one turn; more than an answer holds hang up, and the broker goes on."""
+    names = [f"long-{i}" for i in range(CROWD)]
+    with kmsg.Connection(port) as c:
+        for name in names:
+            c.send_message("offset_commit", 8, {"group_id": name, "generation_id_or_member_epoch": -1, "topics": [
+                {"name": "groups", "partitions": [{"partition_index": p, "committed_offset": p} for p in range(PARTITIONS)]}]})
+        errors = {p["error_code"] for _ in names for p in c.receive_message("offset_commit", 8)[1]["topics"][0]["partitions"]}
+        expect(errors, {NONE}, "commits")
+        for filters, found in (({}, True), ({"states_filter": ["x"] * MANY + ["empTY"], "types_filter": ["Classic"]}, True),
+                               ({"states_filter": ["x"] * MANY}, False), ({"types_filter": ["consumer"]}, False)):
+            listed = [g["group_id"] for g in c.ask("list_groups", 5, filters)["groups"]]
+            expect((len(listed), set(names) <= set(listed)), (len(set(listed)), found), f"listed by {len(filters)} filters")
+        described = c.ask("describe_groups", 5, {"groups": names * 2})["groups"]
+        expect([(g["group_id"], g["group_state"]) for g in described], [(n, "Empty") for n in names * 2], "described")
+        fetched = c.ask("offset_fetch", 9, {"groups": [{"group_id": n, "topics": None} for n in names]})["groups"]
+        expect([(g["group_id"], len(g["topics"][0]["partitions"])) for g in fetched], [(n, PARTITIONS) for n in names], "fetched")
+    with kmsg.Connection(port) as c:
+        c.send_message("offset_fetch", 9, {"groups": [{"group_id": names[0], "topics": None}] * 10 * MANY})
+        expect(c.socket.recv(1), b"", "more than an answer holds")
+    with kmsg.Connection(port) as c:
+        expect({r["error_code"] for r in c.ask("delete_groups", 2, {"groups_names": names})["results"]}, {NONE}, "deleted")
+
+
 def stop_under_them(broker, port):
     """Those that wait are told to look for another coordinator, and the broker ends at once."""
     a, b = Member(port, "stop"), Member(port, "stop", "B")
@@ -156,7 +181,8 @@ def test(env):
         broker = cluster.broker(**CONFIG | {"group.max.size": "1000", "metrics.port": metrics_port}).start()
         port = broker.port
         coordinated(port)
-        for step in (protocols, sizes, oddities, in_a_row, gone, under_load):
+        broker.create_topic("groups", PARTITIONS)
+        for step in (protocols, sizes, oddities, in_a_row, gone, at_length, under_load):
             print(step.__name__, flush=True)
             step(port)
         counted(port, metrics_port)
