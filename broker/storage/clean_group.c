@@ -126,6 +126,13 @@ static bool tells_of_producer(const struct cleaning *c, const struct batch *b)
 	return batch_is_control(b) && batch_producer_epoch(b) == p->epoch;
 }
 
+/* The last batch of the round: a replica that is made anew must learn from it that the offsets up to there are
+ * taken (KAFKA-17076). Of magic 0 and 1 there is no header alone; 3.9 fails over one. */
+static bool ends_round(const struct cleaning *c, const struct batch *b)
+{
+	return batch_last_offset(b) + 1 == c->upper && !batch_is_legacy(b);
+}
+
 static bool horizon_has_passed(const struct cleaning *c, const struct batch *b)
 {
 	return batch_has_delete_horizon(b) && batch_base_timestamp(b) <= c->now_ms;
@@ -177,7 +184,7 @@ static int filter(struct cleaning *c, const struct batch *b)
 	bool may_go = control ? clean_txns_marker(c->txns, b, &retained) : clean_txns_data(c->txns, b);
 	int error = retained ? keep_abort(c, retained) : 0;
 	c->discard = may_go && (!control || horizon_has_passed(c, b));
-	enum filter_verdict verdict = tells_of_producer(c, b) ? FILTER_RETAIN_EMPTY :
+	enum filter_verdict verdict = tells_of_producer(c, b) || ends_round(c, b) ? FILTER_RETAIN_EMPTY :
 		c->discard ? FILTER_DELETE : FILTER_DELETE_EMPTY;
 	if (!error)
 		error = filter_batch(&rules, b, verdict, may_go && control, &c->filtered, &c->why);

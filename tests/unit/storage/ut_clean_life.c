@@ -164,6 +164,36 @@ static void small_map(void)
 	st_close(s);
 }
 
+static struct buf *without_key(void)
+{
+	struct batch_settings settings = BATCH_SETTINGS_PLAIN;
+	struct batch_builder builder;
+	batch_builder_init(&builder, NULL, &settings, 1 << 20);
+	must(batch_builder_add(&builder, ST_NOW_MS, SLICE_NULL, slice_str("some bytes to fill it with"),
+		SLICE_NULL, 0));
+	return batch_builder_finish(&builder);
+}
+
+/* Of what has no key nothing stays but the header of the last batch, which says where the round has ended. */
+static void end_is_told(void)
+{
+	struct st_log s = { .config = config_of() };
+	struct log_clean op;
+	uint32_t batches;
+	must(st_open(&s, st_dir("end-0"), LOG_STOP_CLEAN, 0, 0) == 0);
+	while (log_segments(s.log) < 4)
+		must(st_append_buf(&s, without_key(), LOG_FROM_CLIENT, 0, NULL) == KERR_NONE);
+	s.config.segment_bytes = 1 << 20;
+	int64_t end = log_end_offset(s.log), active = log_active_base(s.log);
+	log_set_high_watermark(s.log, end);
+	CU_ASSERT_EQUAL(st_clean_log(&s, NOW_MS, 0, &op), 0);
+	CU_ASSERT(op.stats.messages_written == 0 && op.to == active && log_segments(s.log) == 2);
+	CU_ASSERT_EQUAL(st_size(path_of(log_dir(s.log), 0, LOG_SUFFIX).s), BATCH_HEADER_BYTES);
+	st_walk(&s, &batches);
+	CU_ASSERT_EQUAL(batches, 1 + end - active);
+	CU_ASSERT_EQUAL(st_close(&s), end);
+}
+
 /* ---- given up ---- */
 
 struct under_way {
@@ -502,7 +532,7 @@ static void rate(void)
 }
 
 static const struct ut_case cases[] = {
-	UT(whole_range), UT(small_map), UT(stopped), UT(truncated), UT(detached), UT(failed_disk),
+	UT(whole_range), UT(small_map), UT(end_is_told), UT(stopped), UT(truncated), UT(detached), UT(failed_disk),
 	UT(damaged),
 	UT(slices_outlive_it), UT(producers_stay_known), UT(every_step), UT(bounds), UT(times_are_learned),
 	UT(wrong_checkpoints), UT(rate),
