@@ -164,11 +164,27 @@ static void swapped(struct cleaning *c)
 	c->phase = CLEAN_FILTER;
 }
 
+static bool is_of_the_log(int error)
+{
+	return error == -EBADMSG || error == -EFBIG;
+}
+
+/* A truncation takes away what a helper is reading: files that are not there, shorter (-EIO: see scan.c), or
+ * end within a batch say nothing about the log or its disk then. */
+static void excuse(struct cleaning *c)
+{
+	bool aborted = atomic_load_explicit(&c->abort, memory_order_relaxed);
+	if (aborted && (is_of_the_log(c->error) || c->error == -ENOENT || c->error == -EIO))
+		c->error = -ECANCELED;
+}
+
 static void slice_done(struct reactor *here, struct job *job)
 {
 	struct cleaning *c = container_of(job, struct cleaning, job);
 	CHECK_OBJ(c, CLEANING_MAGIC);
 	log_must_be_home(c->log);
+	if (c->phase == CLEAN_MAP || c->phase == CLEAN_FILTER)
+		excuse(c);
 	if (c->phase == CLEAN_SWAP)
 		swapped(c);
 	c->in_hand = false;
@@ -204,17 +220,15 @@ static bool is_for_later(int error)
 		error == -ENFILE || error == -ENOMEM;
 }
 
-static bool is_of_the_log(int error)
-{
-	return error == -EBADMSG || error == -EFBIG;
-}
-
 static void finish(struct cleaning *c)
 {
 	struct log *log = c->log;
 	struct log_clean *op = c->op;
 	must(log->cleaning == c && !c->in_hand);
 	log->cleaning = NULL;
+	/* Given up at the very end: the log may be shorter than what was cleaned. */
+	if (!c->error && is_given_up(c))
+		c->error = -ECANCELED;
 	op->error = c->error;
 	op->from = c->from;
 	op->to = c->error ? c->from : c->map_end;

@@ -361,7 +361,11 @@ void log_set_config(struct log *log, const struct topic_config *config)
 {
 	must(log_is(log));
 	must(config != NULL);
+	bool was_compacted = log->config->compact;
 	log->config = config;
+	/* From now on every record stays. */
+	if (was_compacted && !config->compact)
+		log_stop_cleaning(log);
 }
 
 void log_expire_producers(struct log *log, int64_t expiration_ms)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { KEYS = 7, PER_BATCH = 3, SEGMENT_BYTES = 2000, BATCHES = 120, NOW_MS = ST_NOW_MS + 1000 };
 
@@ -259,6 +260,47 @@ static void truncated(void)
 	int64_t cleaned = log_cleaned_offset(s->log);
 	CU_ASSERT_EQUAL(st_truncate(s, 30, false), 0);
 	CU_ASSERT(cleaned > 30 && log_cleaned_offset(s->log) == 30);
+	st_close(s);
+}
+
+/* A truncation takes files away while a helper reads them: nobody takes that for damage, or for a failed
+ * disk. Here they are gone before the cleaning is given up, and the helper has time to notice. */
+static void torn_away(const char *name, bool whole_file)
+{
+	struct st_log *s = opened(name);
+	struct path first = path_of(log_dir(s->log), 0, LOG_SUFFIX);
+	struct under_way u = { .op = { .now_ms = NOW_MS, .map_bytes = 1 << 16, .map_load = 0.9,
+		.io_bytes = 4096, .done = under_way_done } };
+	u.op.rate = &u.rate;
+	must(whole_file ? sys_unlink(first.s) == 0 : truncate(first.s, 100) == 0);
+	must(log_clean(s->log, &u.op));
+	usleep(20000);
+	log_hold_cleaning(s->log, true);
+	finish(s, &u);
+	CU_ASSERT(!log_is_uncleanable(s->log) && !log_failed(s->log));
+	st_kill(s);
+}
+
+static void files_torn_away(void)
+{
+	torn_away("torn-0", true);
+	torn_away("torn-1", false);
+}
+
+/* Compaction switched off keeps from then on what it would have removed. */
+static void switched_off(void)
+{
+	struct st_log *s = opened("off-0");
+	struct topic_config off = s->config;
+	struct under_way u;
+	off.compact = false;
+	off.delete_old = true;
+	off.retention_ms = off.retention_bytes = -1;
+	begin_slowly(s, &u);
+	log_set_config(s->log, &off);
+	atomic_store(&u.rate.bytes_per_s, 0);
+	finish(s, &u);
+	CU_ASSERT_EQUAL(see(s).records, BATCHES * PER_BATCH);
 	st_close(s);
 }
 
@@ -532,7 +574,7 @@ static void rate(void)
 }
 
 static const struct ut_case cases[] = {
-	UT(whole_range), UT(small_map), UT(end_is_told), UT(stopped), UT(truncated), UT(detached), UT(failed_disk),
+	UT(whole_range), UT(small_map), UT(end_is_told), UT(stopped), UT(truncated), UT(files_torn_away), UT(switched_off), UT(detached), UT(failed_disk),
 	UT(damaged),
 	UT(slices_outlive_it), UT(producers_stay_known), UT(every_step), UT(bounds), UT(times_are_learned),
 	UT(wrong_checkpoints), UT(rate),
