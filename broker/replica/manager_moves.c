@@ -135,14 +135,19 @@ static void let_clean(struct reactor *there, struct call *c)
 	call_done(there, c);
 }
 
-/* It is called off: the copy goes. */
-static void call_off(struct manager *m, struct move *v)
+static void release(struct manager *m, struct move *v)
 {
 	struct call call;
 	struct step s = { .m = m, .move = v };
+	call_run(m->c.control, home_of(m, v->topic, v->partition), &call, let_clean, &s);
+}
+
+/* It is called off: the copy goes. */
+static void call_off(struct manager *m, struct move *v)
+{
 	v->cancelled = true;
 	v->state = MOVE_RUNNING; /* nobody else ends it meanwhile */
-	call_run(m->c.control, home_of(m, v->topic, v->partition), &call, let_clean, &s);
+	release(m, v);
 	if (m->c.logdirs->dirs[v->dir].offline) {
 		m->c.logdirs->dirs[v->dir].n_logs--;
 		log_abandon(v->copy);
@@ -348,17 +353,6 @@ static void mark(struct piece *p)
 	p->move->marked = !p->error;
 }
 
-static bool is_sound(struct slice bytes)
-{
-	struct batch_walk walk;
-	struct batch b;
-	batch_walk_init(&walk, bytes);
-	while (batch_next(&walk, &b))
-		if (!batch_crc_is_good(&b))
-			return false;
-	return !walk.error;
-}
-
 static void write_piece(struct piece *p)
 {
 	struct log *copy = p->move->copy;
@@ -384,7 +378,7 @@ static void copy_work(void *arg)
 	p->bytes = mem_alloc(slice->n);
 	if (sys_pread(slice->fd, p->bytes, slice->n, slice->position) != (ssize_t)slice->n)
 		p->why = "it cannot be read";
-	else if (!is_sound(slice_of(p->bytes, slice->n)))
+	else if (!log_bytes_are_sound(p->bytes, slice->n))
 		p->why = "it has a batch that is damaged";
 	if (!p->error && !p->why)
 		write_piece(p);
@@ -430,13 +424,18 @@ static void flush_work(void *arg)
 
 enum outcome { OUT_DONE, OUT_CANCELLED, OUT_STALLED, OUT_WAITS, OUT_CLOSING };
 
+static bool is_full(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT;
+}
+
 /* Runs `work` on a helper; false when the copy cannot go on. */
 static bool on_helper(struct manager *m, struct move *v, struct step *s, void (*work)(void *arg))
 {
 	struct piece p = { .move = v, .step = s };
 	fiber_offload(m->c.control, work, &p, "move");
 	look(v);
-	if (p.error == -ENOSPC || p.error == -EDQUOT) /* 3.9 takes the whole directory offline */
+	if (is_full(p.error)) /* 3.9 takes the whole directory offline */
 		p.why = "there is no room for it";
 	else if (p.error)
 		manager_fail_dir(m, v->dir, log_dir(v->copy), p.error);
@@ -541,7 +540,7 @@ static bool take_place(struct manager *m, struct move *v)
 	if (t.error) {
 		look(v);
 		log_set_config(v->copy, v->settings->config);
-		if (t.error != -EAGAIN)
+		if (t.error != -EAGAIN && !is_full(t.error))
 			manager_fail_dir(m, v->dir, log_dir(v->copy), t.error);
 	} else {
 		finish(m, &t);
@@ -587,6 +586,8 @@ static enum outcome act(struct manager *m, struct move *v, struct step *s)
 		return on_helper(m, v, s, flush_work) ? OUT_WAITS : OUT_STALLED;
 	if (may_go_on(m, v) && take_place(m, v))
 		return OUT_DONE;
+	if (log_failed(v->copy))
+		return on_helper(m, v, s, flush_work) ? OUT_WAITS : OUT_STALLED;
 	if (s->result == STEP_EQUAL)
 		fiber_wait_ms(m->c.control, &m->move_cancelled, NOT_NOW_MS);
 	return OUT_WAITS;
@@ -636,6 +637,10 @@ static void mover(void *arg)
 		enum outcome out = move_one(m, v);
 		if (out == OUT_DONE)
 			continue;
+		/* It goes on after the next start at the earliest, and then with a copy made anew where the
+		 * replica is compacted: it need not wait for that, nor grow meanwhile. */
+		if (out == OUT_STALLED)
+			release(m, v);
 		v->state = out == OUT_STALLED ? MOVE_STALLED : MOVE_WAITING;
 		if (v->cancelled || out == OUT_CANCELLED)
 			call_off(m, v);

@@ -126,8 +126,8 @@ static bool tells_of_producer(const struct cleaning *c, const struct batch *b)
 	return batch_is_control(b) && batch_producer_epoch(b) == p->epoch;
 }
 
-/* The last batch of the round: a replica that is made anew must learn from it that the offsets up to there are
- * taken (KAFKA-17076). Of magic 0 and 1 there is no header alone; 3.9 fails over one. */
+/* The last batch of the round: a replica that is made anew must learn from it that the offsets up to there
+ * are taken (KAFKA-17076). Of magic 0 and 1 there is no header alone; 3.9 fails over one. */
 static bool ends_round(const struct cleaning *c, const struct batch *b)
 {
 	return batch_last_offset(b) + 1 == c->upper && !batch_is_legacy(b);

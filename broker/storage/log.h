@@ -291,6 +291,8 @@ bool log_is_marked_moved(const char *dir);
 /* Whole batches as log_append_as_follower() takes them, written at once. An incomplete one at the end is
  * left out. */
 enum kerr log_extend(struct log *log, uint8_t *bytes, uint32_t n);
+/* Whether the CRCs of all batches are good. */
+bool log_bytes_are_sound(const uint8_t *bytes, uint32_t n);
 /* As log_truncate() and log_truncate_fully(). */
 int log_cut(struct log *log, int64_t offset, bool fully);
 /* The end is at `offset`: up to there the other one has no batch. */

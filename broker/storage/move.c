@@ -84,7 +84,19 @@ void log_follow_start(struct log *log, int64_t start)
 
 /* ---- one takes the other's place ---- */
 
-/* What the future log lacks, from the page cache, where the old one has just written it. */
+bool log_bytes_are_sound(const uint8_t *bytes, uint32_t n)
+{
+	struct batch_walk walk;
+	struct batch b;
+	batch_walk_init(&walk, slice_of(bytes, n));
+	while (batch_next(&walk, &b))
+		if (!batch_crc_is_good(&b))
+			return false;
+	return !walk.error;
+}
+
+/* What the future log lacks, from the page cache, where the old one has just written it. Damage is found by
+ * who copies on when this is refused. */
 static int catch_up(struct log *log, struct log *old)
 {
 	struct segment *s = log_active(old);
@@ -99,7 +111,8 @@ static int catch_up(struct log *log, struct log *old)
 	if (rc != 1 || n > LOG_TAKE_OVER_BYTES)
 		return -EAGAIN;
 	uint8_t *bytes = mem_alloc((size_t)n);
-	if (sys_pread_cached(s->files->log_fd, bytes, (size_t)n, at.position) == n)
+	if (sys_pread_cached(s->files->log_fd, bytes, (size_t)n, at.position) == n &&
+		log_bytes_are_sound(bytes, (uint32_t)n))
 		log_extend(log, bytes, (uint32_t)n);
 	free(bytes);
 	if (log->error)

@@ -574,10 +574,10 @@ static void rate(void)
 }
 
 static const struct ut_case cases[] = {
-	UT(whole_range), UT(small_map), UT(end_is_told), UT(stopped), UT(truncated), UT(files_torn_away), UT(switched_off), UT(detached), UT(failed_disk),
-	UT(damaged),
-	UT(slices_outlive_it), UT(producers_stay_known), UT(every_step), UT(bounds), UT(times_are_learned),
-	UT(wrong_checkpoints), UT(rate),
+	UT(whole_range), UT(small_map), UT(end_is_told), UT(stopped), UT(truncated), UT(files_torn_away),
+	UT(switched_off), UT(detached), UT(failed_disk), UT(damaged), UT(slices_outlive_it),
+	UT(producers_stay_known), UT(every_step), UT(bounds), UT(times_are_learned), UT(wrong_checkpoints),
+	UT(rate),
 };
 
 int main(void)
