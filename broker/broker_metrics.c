@@ -6,6 +6,7 @@
 #include "broker/group/group.h"
 #include "broker/metrics/report.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #define BROKER_METRICS_MAGIC 0xb7e7a1c5u
@@ -114,6 +115,33 @@ static void put_states(const struct census *c, struct page *p)
 		put(p, by_state[state], of_state[state]);
 }
 
+static void put_loads(const struct census *c, struct page *p)
+{
+	int64_t sum_ms = 0, max_ms = 0;
+	int n = 0;
+	for (int i = 0; i < c->n_cores; i++) {
+		n += c->groups[i].loads;
+		sum_ms += c->groups[i].loads_sum_ms;
+		max_ms = max_of(max_ms, c->groups[i].loads_max_ms);
+	}
+	put_real(p, METRIC_LOAD_TIME_MAX, n > 0 ? (double)max_ms : (double)NAN);
+	put_real(p, METRIC_LOAD_TIME_AVG, n > 0 ? (double)sum_ms / n : (double)NAN);
+}
+
+static void put_waiting(const struct census *c, struct page *p)
+{
+	uint64_t sessions = 0, rebalances = 0;
+	for (int i = 0; i < c->n_cores; i++) {
+		sessions += c->groups[i].sessions;
+		rebalances += c->groups[i].rebalances;
+	}
+	for (enum metric i = METRIC_PURGATORY_SIZE; i <= METRIC_DELAYED_OPERATIONS; i++) {
+		page_head(p, i);
+		page_whole(p, i, LABELS("Heartbeat"), sessions);
+		page_whole(p, i, LABELS("Rebalance"), rebalances);
+	}
+}
+
 static int64_t of_commit(enum metric metric, const struct census_commit *commit)
 {
 	return metric == METRIC_GROUP_OFFSET ? commit->offset : commit->lag;
@@ -139,6 +167,8 @@ static void put_groups(const struct census *c, struct page *p)
 {
 	uint64_t cut = 0;
 	put_states(c, p);
+	put_loads(c, p);
+	put_waiting(c, p);
 	for (enum metric i = METRIC_GROUP_OFFSET; i <= METRIC_GROUP_BEHIND; i++)
 		put_commits(c, p, i);
 	for (int core = 0; core < c->n_cores; core++)

@@ -59,6 +59,9 @@ struct census_commit {
 /* The groups of one core. */
 struct census_groups {
 	uint64_t groups[GROUP_STATES], offsets;
+	uint64_t sessions, rebalances; /* that wait for time to pass */
+	int loads;                     /* that ended lately, */
+	int64_t loads_sum_ms, loads_max_ms; /* and how long they took */
 	struct arena arena; /* of the names */
 	struct census_commit *commits;
 	int n_commits, room;

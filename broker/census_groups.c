@@ -80,6 +80,8 @@ static int list_group(void *arg, struct group *g)
 	size_t n = offsets_count(g->offsets);
 	l->out->groups[g->state]++;
 	l->out->offsets += n;
+	l->out->sessions += (uint64_t)group_size(g) + (uint64_t)group_pending_count(g);
+	l->out->rebalances += timer_armed(&g->clock);
 	if (n == 0 || l->out->cut)
 		return 1;
 	l->group = arena_strdup(&l->out->arena, g->id);
@@ -90,6 +92,16 @@ static int list_group(void *arg, struct group *g)
 	return 1 + (int)min_of(n, (size_t)WALK_A_TURN);
 }
 
+static void begin(struct look_core *core, struct coordinator *co, struct census_groups *out)
+{
+	struct load_times loads = coordinator_load_times(co);
+	out->loads = loads.n;
+	out->loads_sum_ms = loads.sum_ms;
+	out->loads_max_ms = loads.max_ms;
+	group_walk_begin(&core->walk, co);
+	core->began = true;
+}
+
 static void groups_run(struct reactor *there, struct call *call)
 {
 	struct look *look = call->arg;
@@ -97,8 +109,7 @@ static void groups_run(struct reactor *there, struct call *call)
 	struct look_core *core = &look->cores[i];
 	struct listing l = { .census = look->census, .out = &look->census->groups[i] };
 	if (!core->began)
-		group_walk_begin(&core->walk, look->b->coordinators[i]);
-	core->began = true;
+		begin(core, look->b->coordinators[i], l.out);
 	if (!core->ended)
 		core->ended = !group_walk_on(&core->walk, list_group, &l);
 	call_done(there, call);

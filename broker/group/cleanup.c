@@ -142,6 +142,7 @@ size_t cleanup_group(struct group *g, int64_t now_ms)
 	purge_begin(&p, g);
 	if (g->offsets && cleanup_expiry(g, now_ms, retention_ms, &expiry))
 		n = offsets_expire(g->offsets, &expiry, purge_offset, &p);
+	coordinator_count(g->home->home, METRIC_OFFSETS_EXPIRED, n);
 	purge_end(&p);
 	return n;
 }
@@ -267,6 +268,7 @@ enum kerr coordinator_delete_offsets(struct coordinator *co, struct slice group_
 		removed++;
 	}
 	purge_end(&p);
+	coordinator_count(co, METRIC_OFFSETS_DELETED, removed);
 	if (n > 0)
 		log_info(GROUP_LOGGER, "Offsets of the group %s were deleted. A total of %zu offsets were "
 			 "removed.", log_safe(group_id).s, removed);

@@ -71,9 +71,11 @@ static void stored(struct store *store)
 {
 	struct commit *c = container_of(store, struct commit, store);
 	struct group *g = c->group;
-	for (int32_t i = 0; i < c->n_parts && g->state != GROUP_DEAD; i++) {
+	uint64_t n = 0;
+	for (int32_t i = 0; i < c->n_parts; i++) {
 		const struct commit_part *p = &c->parts[i];
-		if (p->error)
+		n += !p->error;
+		if (p->error || g->state == GROUP_DEAD)
 			continue;
 		if (store->error)
 			offsets_give_up(g->offsets, c->round, p->topic, p->partition);
@@ -81,6 +83,8 @@ static void stored(struct store *store)
 			offsets_commit(g->offsets, c->round, p->topic, p->partition, &p->offset,
 				       store->base_offset);
 	}
+	if (!store->error)
+		coordinator_count(g->home->home, METRIC_OFFSETS_COMMITTED, n);
 	group_drop(g);
 	end(c, store_offsets_error(store->error));
 }

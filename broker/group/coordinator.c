@@ -14,6 +14,8 @@
 #define COORDINATOR_MAGIC 0xc00d17a7u
 #define COORDINATED_MAGIC 0xc00d9a74u
 
+static const int64_t LOAD_WINDOW_NS = INT64_C(30000000000);
+
 /* ---- life ---- */
 
 static void role_changed(struct replicas_listener *l, struct partition *p);
@@ -105,8 +107,8 @@ static void resigned(struct coordinated *at)
 	at->state = COORDINATED_NONE;
 	int groups = 0;
 	HASH_ITER(hh, at->groups, g, next) {
-		coordinator_info(co, "Unloading group metadata for %s with generation %d", log_safe(g->id).s,
-				 g->generation);
+		coordinator_log(LOG_DEBUG, co, "Unloading group metadata for %s with generation %d",
+				log_safe(g->id).s, g->generation);
 		coordinator_group_remove(g, KERR_NOT_COORDINATOR);
 		groups++;
 	}
@@ -146,6 +148,45 @@ void coordinator_load_over(struct coordinated *at, struct load *load)
 	if (co->stopping && co->loads == 0)
 		call_done(co->home, co->stopping);
 }
+
+/* ---- what metrics tell ---- */
+
+/* The window that `now` is in, and what is left of the one before. */
+static void move_windows(struct load_times w[2], int64_t now_ns)
+{
+	if (now_ns - w[0].since_ns < LOAD_WINDOW_NS)
+		return;
+	bool is_next = now_ns - w[0].since_ns < 2 * LOAD_WINDOW_NS;
+	w[1] = is_next ? w[0] : (struct load_times){ 0 };
+	w[0] = (struct load_times){ .since_ns = now_ns };
+}
+
+void coordinator_load_took(struct coordinator *co, int64_t ms)
+{
+	struct load_times *w = co->load_times;
+	move_windows(w, reactor_now_ns(co->home));
+	w->n++;
+	w->sum_ms += ms;
+	w->max_ms = max_of(w->max_ms, ms);
+}
+
+struct load_times coordinator_load_times(const struct coordinator *co)
+{
+	struct load_times w[2] = { co->load_times[0], co->load_times[1] };
+	reactor_must_be_here(co->home);
+	move_windows(w, reactor_now_ns(co->home));
+	return (struct load_times){ w[0].since_ns, w[0].n + w[1].n, w[0].sum_ms + w[1].sum_ms,
+				    max_of(w[0].max_ms, w[1].max_ms) };
+}
+
+void coordinator_count(const struct coordinator *co, enum metric which, uint64_t n)
+{
+	struct metrics_core *m = reactor_metrics(co->home);
+	if (m)
+		metric_add(m, which, n);
+}
+
+/* ---- the end ---- */
 
 void coordinator_stop(struct coordinator *co, struct call *done)
 {

@@ -21,6 +21,7 @@
 #include "broker/base/log.h"
 #include "broker/base/slice.h"
 #include "broker/config/config.h"
+#include "broker/metrics/metrics.h"
 #include "broker/reactor/call.h"
 #include "broker/replica/partition.h"
 
@@ -62,6 +63,13 @@ struct coordinated {
 	struct group *groups;  /* by id */
 };
 
+/* Loads that ended in one half minute. */
+struct load_times {
+	int64_t since_ns;
+	int n;
+	int64_t sum_ms, max_ms;
+};
+
 struct coordinator {
 	unsigned magic;
 	struct reactor *home;
@@ -80,6 +88,7 @@ struct coordinator {
 	bool loads_run;        /* and whether somebody takes them */
 	struct list walks;     /* walk.h: those under way */
 	struct cleanup *cleanup; /* cleanup.c; NULL before the first election */
+	struct load_times load_times[2]; /* of this half minute, and of the one before */
 	int loads;             /* not over yet, cancelled ones included */
 	struct call *stopping; /* waits for them */
 };
@@ -103,6 +112,13 @@ void coordinator_stop(struct coordinator *co, struct call *done);
 
 /* A load has ended, cancelled or not: what it read is in place if `at->load` is still it. */
 void coordinator_load_over(struct coordinated *at, struct load *load);
+
+/* A load took so long. */
+void coordinator_load_took(struct coordinator *co, int64_t ms);
+/* Those that ended lately, all together. */
+struct load_times coordinator_load_times(const struct coordinator *co);
+/* Counts what metric.tbl has of groups. */
+void coordinator_count(const struct coordinator *co, enum metric which, uint64_t n);
 
 /* ---- where a group is ---- */
 

@@ -243,11 +243,12 @@ static void tell(const struct load *l)
 {
 	struct coordinator *co = l->at->home;
 	const struct replay *r = l->replay;
-	int64_t now_ns = reactor_now_ns(co->home);
+	int64_t ms = (reactor_now_ns(co->home) - l->asked_ns) / 1000000;
+	coordinator_load_took(co, ms);
 	log_info(GROUP_METADATA_LOGGER, "[GroupMetadataManager brokerId=%d] Finished loading offsets and "
 		 "group metadata from %s in %lld milliseconds for epoch %d, of which %lld milliseconds was "
 		 "spent in the scheduler. %llu groups, %llu offsets.", co->broker_id, l->name,
-		 (long long)((now_ns - l->asked_ns) / 1000000), l->epoch,
+		 (long long)ms, l->epoch,
 		 (long long)((l->began_ns - l->asked_ns) / 1000000), (unsigned long long)l->groups,
 		 (unsigned long long)l->offsets);
 	if (r->bad_batches + r->bad_records + r->unknown_records > 0)

@@ -396,7 +396,7 @@ void rebalance_loaded(struct group *g)
 	struct member *m, *next;
 	int32_t most = config_of(g)->group_max_size;
 	must(g->state == GROUP_STABLE || g->state == GROUP_EMPTY);
-	group_info(g, "Loading group metadata for %s with generation %d", log_safe(g->id).s, g->generation);
+	group_debug(g, "Loading group metadata for %s with generation %d", log_safe(g->id).s, g->generation);
 	HASH_ITER(hh, g->members, m, next)
 		member_heard(m);
 	if (group_size(g) > most)

@@ -1,7 +1,8 @@
 /* walk.h - all groups of a core, some in one turn and more in the next, so that other things come in
  * between: there may be hundreds of thousands.
  *
- * Between two steps groups come and go, and so do whole partitions: who is there all the time is visited once.
+ * Between two steps groups come and go, and so do whole partitions: who is there all the time is visited
+ * once.
  * On the coordinator's core.
  */
 #ifndef SAMSA_GROUP_WALK_H

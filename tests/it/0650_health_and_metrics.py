@@ -14,6 +14,7 @@ LABEL = re.compile(r'([a-zA-Z_]+)="((?:[^"\\\n]|\\.)*)"')
 TOPICS = "kafka_server_brokertopicmetrics_{}_total"
 LINES = [f"line {i} of what is counted" for i in range(500)]
 BIG = "x" * 60000
+MEMBER_ID_REQUIRED = 79
 
 
 def ask(port, path, method="GET"):
@@ -206,6 +207,41 @@ def groups(broker, port):
     there["partition"] = "2"
     assert page("kafka_consumergroup_lag", **there) == page("samsa_consumergroup_lag_seconds", **there) == 0
     assert page("samsa_consumergroups_left_out") == 0
+    coordinated(broker, port, page)
+
+
+GROUP_COUNTS = "kafka_server_group_coordinator_metrics_"
+
+
+def coordinated(broker, port, page):
+    """What the coordinator counts, and what waits for its members."""
+    def told(page, *names):
+        return tuple(page(GROUP_COUNTS + name + "_count") for name in names)
+
+    assert told(page, "offset_commit", "offset_deletion", "offset_expiration", "group_completed_rebalance") == (2, 0, 0, 0)
+    assert 0 <= page(GROUP_COUNTS + "partition_load_time_avg") <= page(GROUP_COUNTS + "partition_load_time_max") < 60000
+    assert waiting(page) == (0, 0)
+    with kmsg.Connection(broker.port) as c:
+        gone = [{"name": "counted", "partitions": [{"partition_index": 2}, {"partition_index": 0}]}]
+        assert c.ask("offset_delete", 0, {"group_id": "behind", "topics": gone})["error_code"] == 0
+        joining = {"group_id": "behind", "session_timeout_ms": 60000, "rebalance_timeout_ms": 60000, "protocol_type": "consumer",
+                   "protocols": [{"name": "range"}]}
+        to_come = c.ask("join_group", 4, joining)
+        assert to_come["error_code"] == MEMBER_ID_REQUIRED, to_come
+        joined = c.ask("join_group", 3, joining)
+        assert waiting(Page(port)) == (2, 1)    # the one that is to come; the other one's sync
+        sync = {"group_id": "behind", "generation_id": joined["generation_id"], "member_id": joined["member_id"],
+                "assignments": [{"member_id": joined["member_id"], "assignment": b"x"}]}
+        assert c.ask("sync_group", 2, sync)["error_code"] == 0
+        assert c.ask("leave_group", 1, {"group_id": "behind", "member_id": to_come["member_id"]})["error_code"] == 0
+    page = Page(port)
+    assert told(page, "offset_commit", "offset_deletion", "offset_expiration", "group_completed_rebalance") == (2, 1, 0, 1)
+    assert waiting(page) == (1, 0)
+
+
+def waiting(page):
+    return tuple(page("kafka_server_delayedoperationpurgatory_numdelayedoperations", delayedOperation=operation)
+                 for operation in ("Heartbeat", "Rebalance"))
 
 
 def many_at_once(port):
@@ -231,7 +267,7 @@ def test(env):
     port = env.ports.take()
     with Cluster(env, own_zk=True) as cluster:
         cluster.zk.stop()
-        broker = cluster.broker(metrics_port=port)
+        broker = cluster.broker(metrics_port=port, group_initial_rebalance_delay_ms=0)
         before_zookeeper(cluster, broker, port)
         counts(env, broker, port)
         groups(broker, port)
