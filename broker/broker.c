@@ -25,6 +25,11 @@
 
 #define LOGGER "kafka.server.KafkaServer"
 
+static void set_state(struct broker *b, enum broker_state state)
+{
+	atomic_store_explicit(&b->state, (int)state, memory_order_release);
+}
+
 /* ---- what the controller and the cores ask of the broker ---- */
 
 /* Snapshots on their way to a core. */
@@ -194,7 +199,7 @@ static bool up_replicas(struct broker *b)
 						     &load_loader);
 		b->api.cores[i]->coordinator = b->coordinators[i];
 	}
-	broker_set_state(b, BROKER_RECOVERY);
+	set_state(b, BROKER_RECOVERY);
 	return manager_load(b->manager);
 }
 
@@ -238,7 +243,7 @@ static bool up_serving(struct broker *b)
 	b->net_up = true;
 	broker_follow_settings(b);
 	broker_watch_configs(b);
-	broker_set_state(b, BROKER_RUNNING);
+	set_state(b, BROKER_RUNNING);
 	log_info("org.apache.kafka.common.utils.AppInfoParser", "Kafka version: 3.9 "
 		 "(Samsa " PACKAGE_VERSION ")");
 	log_info(LOGGER, "[KafkaServer id=%d] started", b->id);
@@ -255,7 +260,7 @@ static void start_fiber(void *arg)
 {
 	struct broker *b = arg;
 	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
-	broker_set_state(b, BROKER_STARTING);
+	set_state(b, BROKER_STARTING);
 	log_info(LOGGER, "starting");
 	for (size_t i = 0; i < countof(up); i++) {
 		if (b->stop_asked || !up[i](b)) {
@@ -343,7 +348,7 @@ static void down(struct broker *b)
 		return;
 	b->going_down = true;
 	log_info(LOGGER, "[KafkaServer id=%d] shutting down", b->id);
-	broker_set_state(b, BROKER_STOPPING);
+	set_state(b, BROKER_STOPPING);
 	if (b->metastore)
 		metastore_end_waits(b->metastore);
 	down_coordinators(b);
@@ -352,7 +357,7 @@ static void down(struct broker *b)
 	down_control(b);
 	/* The session has ended before the directories are let go: its file lies there. */
 	down_data(b);
-	broker_set_state(b, BROKER_STOPPED);
+	set_state(b, BROKER_STOPPED);
 	log_info(LOGGER, "[KafkaServer id=%d] shut down completed", b->id);
 	b->ended(b->ended_arg, b->status);
 }
@@ -483,11 +488,6 @@ int broker_cores(const struct broker *b)
 	return b->n_cores;
 }
 
-void broker_set_state(struct broker *b, enum broker_state state)
-{
-	atomic_store_explicit(&b->state, (int)state, memory_order_release);
-}
-
 enum broker_state broker_state(const struct broker *b)
 {
 	return (enum broker_state)atomic_load_explicit(&b->state, memory_order_acquire);
@@ -497,22 +497,4 @@ int broker_recovery_percent(const struct broker *b)
 {
 	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
 	return broker_state(b) >= BROKER_RECOVERY ? manager_load_percent(b->manager) : 0;
-}
-
-struct api *broker_api(struct broker *b)
-{
-	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
-	return &b->api;
-}
-
-struct net *broker_net(struct broker *b)
-{
-	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
-	return b->net;
-}
-
-struct controller *broker_controller(struct broker *b)
-{
-	CHECK_OBJ_NOTNULL(b, BROKER_MAGIC);
-	return b->controller;
 }

@@ -45,9 +45,5 @@ void broker_free(struct broker *b);
 /* Any thread. */
 enum broker_state broker_state(const struct broker *b);
 int broker_recovery_percent(const struct broker *b);
-/* Control reactor, while it runs; for metrics and tests. */
-struct api *broker_api(struct broker *b);
-struct net *broker_net(struct broker *b);
-struct controller *broker_controller(struct broker *b);
 
 #endif

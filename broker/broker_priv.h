@@ -61,8 +61,6 @@ struct broker {
 	void *ended_arg;
 };
 
-void broker_set_state(struct broker *b, enum broker_state state);
-
 /* ---- broker_zk.c: in fibers of the control reactor; false after one line in the log ---- */
 bool broker_open_zookeeper(struct broker *b);
 bool broker_make_roots(struct broker *b);

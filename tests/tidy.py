@@ -199,20 +199,21 @@ ASK_MORE = {
                                 "the command line: its help and version go to stdout before anything runs"),
     "broker/net/tlsctx.o": ("SSL_CTX_set_default_verify_paths", "the system's own certificates, when a client names none"),
 }
-# Writable data outside the seam, and why.
-KEEP_MORE = {
-    ("broker/base/must.o", "panic_hook"): "an assertion has nothing else to hold on to",
-}
 INSTRUMENTED = re.compile(r"__(asan|tsan|ubsan|sanitizer|gcov|llvm)_")
 WRITABLE = re.compile(r"\.(bss|data(?!\.rel\.ro)|tbss|tdata)|\*COM\*")
 
-Symbol = collections.namedtuple("Symbol", "object section name size")
+Symbol = collections.namedtuple("Symbol", "object section name size is_global")
+
+
+def objects_of(tree):
+    """What the sources of the rooms are compiled to."""
+    sources = [s.path for s in tree.sources if s.path.endswith((".c", ".S")) and tree.is_of_rooms(s)]
+    return [os.path.splitext(path)[0] + ".o" for path in sources]
 
 
 def built_objects(tree):
-    """The objects of the rooms that lie in the build tree."""
-    sources = [s.path for s in tree.sources if s.path.endswith((".c", ".S")) and tree.is_of_rooms(s)]
-    objects = [os.path.splitext(path)[0] + ".o" for path in sources]
+    """Those that lie in the build tree, and those of what is made from the schemas."""
+    objects = objects_of(tree)
     made = os.path.join(tree.build, GENERATED)
     if os.path.isdir(made):
         objects += [GENERATED + name for name in sorted(os.listdir(made)) if name.endswith(".o")]
@@ -228,7 +229,7 @@ def symbols_of(tree, objects):
             path = match[1]
         elif match := re.match(r"[0-9a-f]+ (.{7}) (\S+)\s+([0-9a-f]+)\s+(?:\.hidden )?(\S+)$", line):
             if match[1][5] not in "df":  # the name of neither a section nor a file
-                yield Symbol(path, match[2], match[4], int(match[3], 16))
+                yield Symbol(path, match[2], match[4], int(match[3], 16), match[1][0] == "g")
 
 
 def looked_at(tree):
@@ -275,8 +276,27 @@ def objects_keep_nothing(tree):
         source = symbol.object[:-2] + ".c"
         if not WRITABLE.match(symbol.section) or tree.rooms.in_seam(source) or symbol.size == 0:
             continue
-        if (symbol.object, re.sub(r"\.\d+$", "", symbol.name)) not in KEEP_MORE:
-            yield source, 0, f"keeps the writable datum {symbol.name} ({symbol.section})"
+        yield source, 0, f"keeps the writable datum {symbol.name} ({symbol.section})"
+
+
+# Functions that are made to a pattern, of which schemas and tests (by macros) take what they need.
+PATTERNS = re.compile(r"k(dec|enc)_\w+|znode_\w+_(en|de)code|main")
+
+
+@rule
+def objects_give_what_is_wanted(tree):
+    """A function that only its own file uses is static, and one that nobody uses is not there."""
+    if not tree.symbols or not all(os.path.exists(os.path.join(tree.build, path)) for path in objects_of(tree)):
+        tree.notes.add("not all objects are here: who uses what was not looked at")
+        return
+    wanted = {s.name for s in tree.symbols if s.section == "*UND*"}
+    for source in tree.sources:
+        if source.is_c and not tree.is_of_rooms(source):
+            wanted.update(re.findall(r"\w+", source.text))
+    for symbol in tree.symbols:
+        if symbol.is_global and symbol.section.startswith(".text") and symbol.name not in wanted and \
+                not symbol.object.startswith(GENERATED) and not PATTERNS.fullmatch(symbol.name):
+            yield symbol.object[:-2] + ".c", 0, f"no other file uses {symbol.name}()"
 
 
 # ---- Sizes ----

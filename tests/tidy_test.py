@@ -29,7 +29,8 @@ GOOD = {
     "broker/net/room.am": "# broker/net: its files\nS = broker/net/up.h broker/net/down.c broker/net/README\n",
     "broker/net/up.h": "/* up.h - an upper header */\n",
     "broker/net/down.c": "/* down.c - includes downwards */\n#include \"broker/base/a.h\"\n",
-    "tests/room.am": "# tests: its files\nS = tests/long.py tests/long.sh\n",
+    "tests/room.am": "# tests: its files\nS = tests/long.py tests/long.sh tests/ut_a.c\n",
+    "tests/ut_a.c": "/* ut_a.c - uses a_length() and sys_now() */\n",
 }
 
 HEAD = "/* bad.c - a bad sample */\n"
@@ -74,6 +75,7 @@ SAMPLES = [
     ("objects_keep_nothing", BAD, HEAD + "int kept;\n"),
     ("objects_keep_nothing", BAD, HEAD + "int f(void);\nint f(void)\n{\n\tstatic int calls = 1;\n\treturn calls++;\n}\n"),
     ("objects_keep_nothing", BAD, HEAD + "_Thread_local int kept = 1;\n"),
+    ("objects_give_what_is_wanted", BAD, HEAD + "int f(void);\nint f(void)\n{\n\treturn 1;\n}\n"),
 ]
 
 # What the rules must bear: strings and comments with bad words, seam or not.

@@ -68,8 +68,6 @@ struct scram_words {
 enum scram_default { SCRAM_DEFAULT, SCRAM_NO_DEFAULT };
 /* 0, or -1 and it is refused. */
 int scram_read(struct tool *t, const struct pair *p, enum scram_default d, struct scram_words *out);
-/* A double as java.lang.Double.toString has it. */
-const char *java_double(struct tool *t, double x);
 /* What --add-config, --add-config-file and --delete-config say: 0, or -1 and the failure is set. */
 int configs_read_changes(struct tool *t, struct changes *c);
 /* The command with --zookeeper; configs_zookeeper.c. 0, or -1 and the failure is set. */

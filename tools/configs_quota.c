@@ -42,9 +42,9 @@ bool is_scram(const char *name)
 	return is_one_of(name, scram_names, countof(scram_names));
 }
 
-/* The fewest digits that are this number again, with a point in them, and an exponent outside of 1e-3 to 1e7.
- */
-const char *java_double(struct tool *t, double x)
+/* As java.lang.Double.toString: the fewest digits that are this number again, with a point in them, and an
+ * exponent outside of 1e-3 to 1e7. */
+static const char *java_double(struct tool *t, double x)
 {
 	char digits[64];
 	int precision = 1;

@@ -79,7 +79,8 @@ static const struct opt options[] = {
 
 /* ---- how it fails ---- */
 
-int as_execution(struct tool *t)
+/* The first of the two wrappings of as_runtime(). */
+static int as_execution(struct tool *t)
 {
 	const char *words = failure_text(t, &t->failure);
 	t->failure = (struct failure){ .class = "ExecutionException", .words = words };

@@ -46,12 +46,7 @@ int groups_forget(struct tool *t, struct admin *a); /* --delete-offsets */
 /* The groups that --group and --all-groups name. */
 int groups_named(struct tool *t, struct admin *a, struct slice **out, unsigned *n);
 /* Turns the failure into the words that Java's wrapping gives it: as the cause of an ExecutionException,
- * whose message names the class of its cause; and that once more wrapped in a RuntimeException. Both give -1.
- */
-int as_execution(struct tool *t);
+ * whose message names the class of its cause, and that once more wrapped in a RuntimeException. Gives -1. */
 int as_runtime(struct tool *t);
-/* "topic:0,1" and "topic": adds the partitions. Topics that do not exist fail all, or with `missing` are
- * added with partition -1 and their own failure. */
-int partitions_named(struct tool *t, struct admin *a, bool missing, struct at_leader **out, unsigned *n);
 
 #endif

@@ -62,7 +62,10 @@ static int whole_topic(
 	return 0;
 }
 
-int partitions_named(struct tool *t, struct admin *a, bool missing, struct at_leader **out, unsigned *n)
+/* "topic:0,1" and "topic": adds the partitions. Topics that do not exist fail all, or with `missing` are
+ * added with partition -1 and their own failure. */
+static int partitions_named(struct tool *t, struct admin *a, bool missing, struct at_leader **out,
+			    unsigned *n)
 {
 	*out = NULL;
 	*n = 0;

@@ -9,7 +9,8 @@
 /* org.apache.kafka.common.record.ControlRecordType; the type is the second half of the key. */
 enum { CONTROL_TYPE_AT = 2, CONTROL_KEY_BYTES = 4 };
 
-const char *dump_timestamp_name(const struct batch *b)
+/* Kafka's name of the timestamp's type. */
+static const char *timestamp_name(const struct batch *b)
 {
 	return batch_magic(b) == 0 ? "NoTimestampType" :
 		batch_is_log_append_time(b) ? "LogAppendTime" : "CreateTime";
@@ -42,7 +43,7 @@ void dump_batch_text(struct text *out, const struct batch *b, int64_t position)
 	else
 		modern_batch(out, b);
 	text_add(out, " position: %" PRId64 " %s: %" PRId64 " size: %u magic: %d compresscodec: %s crc: %u"
-		" isvalid: %s\n", position, dump_timestamp_name(b), batch_max_timestamp(b), b->n,
+		" isvalid: %s\n", position, timestamp_name(b), batch_max_timestamp(b), b->n,
 		batch_magic(b), codec_name(batch_codec(b)), batch_stored_crc(b), truth(batch_crc_is_good(b)));
 }
 
@@ -97,7 +98,7 @@ static void legacy_checksum(struct text *out, const struct record *r)
 bool dump_record_text(struct text *out, const struct batch *b, struct record *r)
 {
 	text_add(out, "| offset: %" PRId64 " %s: %" PRId64 " keySize: %" PRId64 " valueSize: %" PRId64,
-		r->offset, dump_timestamp_name(b), r->timestamp, length(r->key), length(r->value));
+		r->offset, timestamp_name(b), r->timestamp, length(r->key), length(r->value));
 	if (r->magic >= 2)
 		header_keys(out, r);
 	else
@@ -144,7 +145,7 @@ void dump_batch_json(struct text *out, const struct batch *b, const char *file, 
 		if (batch_has_delete_horizon(b))
 			kdump_int(&k, "deleteHorizonMs", batch_base_timestamp(b));
 	}
-	kdump_string(&k, "timestampType", slice_str(dump_timestamp_name(b)));
+	kdump_string(&k, "timestampType", slice_str(timestamp_name(b)));
 	kdump_int(&k, "maxTimestamp", batch_max_timestamp(b));
 	kdump_string(&k, "codec", slice_str(codec_name(batch_codec(b))));
 	kdump_int(&k, "crc", batch_stored_crc(b));

@@ -8,9 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* "CreateTime", "LogAppendTime" or "NoTimestampType". */
-const char *dump_timestamp_name(const struct batch *b);
-
 /* A line. Needs the whole batch. */
 void dump_batch_text(struct text *out, const struct batch *b, int64_t position);
 /* What a line says of a record before its key: "| offset: 7 CreateTime: ... headerKeys: [a,b]". Takes the

@@ -96,7 +96,8 @@ static void ago(struct text *out, int64_t ms)
 	}
 }
 
-void zk_explain_time(struct text *out, int64_t ms, int64_t now_ms)
+/* "2026-11-21 18:00:01 UTC (5 minutes ago)" */
+static void explain_time(struct text *out, int64_t ms, int64_t now_ms)
 {
 	char iso[EXPLAIN_ISO_BYTES];
 	time_t seconds = (time_t)(ms / SECOND_MS);
@@ -113,7 +114,7 @@ void zk_explain_time(struct text *out, int64_t ms, int64_t now_ms)
 static void time_line(struct text *out, const char *name, int64_t ms, int64_t now_ms)
 {
 	text_add(out, "  %-20s ", name);
-	zk_explain_time(out, ms, now_ms);
+	explain_time(out, ms, now_ms);
 	text_add(out, "\n");
 }
 

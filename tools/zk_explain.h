@@ -19,7 +19,5 @@ struct zk_place zk_place_of(const char *path);
 const char *zk_place_words(const struct zk_place *place);
 /* Lines "  name  value" of what is in the node, and of the node itself. `now_ms` tells how long ago. */
 void zk_explain(struct text *out, struct arena *a, const struct zoo_node *node, int64_t now_ms);
-/* "2026-11-21 18:00:01 UTC (5 minutes ago)" */
-void zk_explain_time(struct text *out, int64_t ms, int64_t now_ms);
 
 #endif

@@ -47,7 +47,6 @@ enum zk_err {
 #undef X
 };
 
-const char *zk_err_name(enum zk_err err); /* "BADVERSION" */
 const char *zk_err_text(enum zk_err err);
 
 struct zk_stat {

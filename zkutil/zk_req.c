@@ -3,24 +3,16 @@
 
 #include "broker/base/must.h"
 
-static const struct {
-	const char *name, *text;
-} errors[] = {
-#define X(name, code, text) { #name, text },
+static const char *const errors[] = {
+#define X(name, code, text) text,
 #include "zkutil/zk_err.tbl"
 #undef X
 };
 
-const char *zk_err_name(enum zk_err err)
-{
-	must(err < countof(errors));
-	return errors[err].name;
-}
-
 const char *zk_err_text(enum zk_err err)
 {
 	must(err < countof(errors));
-	return errors[err].text;
+	return errors[err];
 }
 
 const char *zk_state_name(enum zk_state state)

@@ -125,8 +125,6 @@ struct api_core *api_core_new(struct api *api, int core, struct reactor *reactor
 void api_core_free(struct api_core *core);
 /* For the net object, whose listeners' `user` is the api. */
 extern const struct conn_events api_conn_events;
-/* The part of the core that owns `reactor`. */
-struct api_core *api_core_of(struct api *api, const struct reactor *reactor);
 uint32_t api_random(struct api_core *core);
 
 /* ---- handlers ---- */

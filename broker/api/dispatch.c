@@ -75,7 +75,8 @@ void api_core_free(struct api_core *c)
 	FREE_OBJ(c);
 }
 
-struct api_core *api_core_of(struct api *api, const struct reactor *reactor)
+/* The part of the core that owns `reactor`. */
+static struct api_core *core_of(struct api *api, const struct reactor *reactor)
 {
 	int core = reactor_core(reactor);
 	must(core >= 0 && core < api->n_cores);
@@ -405,7 +406,7 @@ static void dispatch(struct request *req)
 static void on_frame(struct conn *conn, struct slice frame, struct buf *holder)
 {
 	struct api *api = conn_listener(conn)->user;
-	struct api_core *c = api_core_of(api, conn_reactor(conn));
+	struct api_core *c = core_of(api, conn_reactor(conn));
 	CHECK_OBJ_NOTNULL(c, API_CORE_MAGIC);
 	dispatch(request_new(c, conn, holder, frame));
 }

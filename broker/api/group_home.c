@@ -5,7 +5,8 @@
 #include "broker/cluster/shard.h"
 #include "broker/group/coordinator.h"
 
-int32_t group_partitions(const struct request *req)
+/* Of __consumer_offsets. */
+static int32_t partitions(const struct request *req)
 {
 	const struct meta_topic *topic = meta_topic(req->core->meta, SLICE_LIT(TOPIC_OFFSETS));
 	return topic ? topic->n_partitions : req->core->api->config->offsets_topic_num_partitions;
@@ -14,7 +15,7 @@ int32_t group_partitions(const struct request *req)
 struct group_home group_home(const struct request *req, struct slice group)
 {
 	const struct api *api = req->core->api;
-	int32_t partition = coordinator_partition_of(group, group_partitions(req));
+	int32_t partition = coordinator_partition_of(group, partitions(req));
 	return (struct group_home){ partition, api->cores[shard_home(SLICE_LIT(TOPIC_OFFSETS), partition,
 								     api->n_cores)] };
 }

@@ -12,6 +12,5 @@ struct group_home {
 /* On the core that has the request, and as its metadata has it; a topic that is not there yet counts as it
  * will be made. */
 struct group_home group_home(const struct request *req, struct slice group);
-int32_t group_partitions(const struct request *req);
 
 #endif

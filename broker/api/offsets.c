@@ -35,7 +35,9 @@ static int by_place(const void *a, const void *b)
 	return order ? order : (x > y) - (x < y);
 }
 
-bool named_partitions_check(struct request *req, struct named_partition *v, int32_t n)
+/* UNKNOWN_TOPIC_OR_PARTITION for what is not in the metadata; finds what is replaced. On the accepting core.
+ * False: the request's arena has no room. */
+static bool check_named(struct request *req, struct named_partition *v, int32_t n)
 {
 	struct named_partition **sorted = arena_array(&req->arena, (size_t)n, sizeof *sorted);
 	if (!sorted)
@@ -53,7 +55,8 @@ bool named_partitions_check(struct request *req, struct named_partition *v, int3
 	return true;
 }
 
-int32_t named_partitions_fine(const struct named_partition *v, int32_t n)
+/* How many have no error and are not replaced. */
+static int32_t count_fine(const struct named_partition *v, int32_t n)
 {
 	int32_t fine = 0;
 	for (int32_t i = 0; i < n; i++)
@@ -152,7 +155,7 @@ static bool name_partitions(struct request *req, struct offset_commit_state *s)
 				.topic = s->msg.topics[t].name,
 				.partition = s->msg.topics[t].partitions[i].partition_index,
 				.from = &s->msg.topics[t].partitions[i], .error = all };
-	return named_partitions_check(req, s->parts, s->n);
+	return check_named(req, s->parts, s->n);
 }
 
 static bool fill_commit(struct request *req, struct commit_state *s, int32_t n)
@@ -193,7 +196,7 @@ void handle_offset_commit(struct request *req)
 		request_refuse_large(req);
 		return;
 	}
-	int32_t n = named_partitions_fine(named->parts, named->n);
+	int32_t n = count_fine(named->parts, named->n);
 	if (n == 0)
 		offset_commit_respond(req);
 	else if (req->version == VERSION_ZOOKEEPER)
@@ -266,7 +269,7 @@ static bool name_deleted(struct request *req, struct delete_state *s)
 			*p = (struct named_partition){
 				.topic = s->msg.topics[t].name,
 				.partition = s->msg.topics[t].partitions[i].partition_index };
-	if (!named_partitions_check(req, s->parts, s->n))
+	if (!check_named(req, s->parts, s->n))
 		return false;
 	for (int32_t i = 0; i < s->n; i++)
 		if (!s->parts[i].error && !s->parts[i].is_replaced)

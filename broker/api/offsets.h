@@ -15,12 +15,6 @@ struct named_partition {
 	const struct offset_commit_request_partition *from; /* OffsetCommit */
 };
 
-/* UNKNOWN_TOPIC_OR_PARTITION for what is not in the metadata; finds what is replaced. On the accepting core.
- * False: the request's arena has no room. */
-bool named_partitions_check(struct request *req, struct named_partition *v, int32_t n);
-/* How many have no error and are not replaced. */
-int32_t named_partitions_fine(const struct named_partition *v, int32_t n);
-
 /* The first member of the handler's state (request.state). */
 struct offset_commit_state {
 	struct offset_commit_request msg;

@@ -91,7 +91,9 @@ static void claim(struct producer_ids *p)
 	fiber_event_init(&p->claimed);
 }
 
-enum kerr producer_ids_next(struct producer_ids *p, int64_t *id)
+/* The next id; waits for a new block when the one in hand is used up. COORDINATOR_LOAD_IN_PROGRESS when
+ * ZooKeeper does not answer as it should: the client tries again. */
+static enum kerr next_id(struct producer_ids *p, int64_t *id)
 {
 	CHECK_OBJ_NOTNULL(p, PRODUCER_IDS_MAGIC);
 	if (p->next > p->last)
@@ -121,7 +123,7 @@ void handle_init_producer_id(struct request *req)
 		/* Transactions are not served: an error that no client takes for a passing one. */
 		error = in_time ? KERR_UNSUPPORTED_VERSION : KERR_INVALID_TRANSACTION_TIMEOUT;
 	else
-		error = producer_ids_next(req->core->api->producer_ids, &out.producer_id);
+		error = next_id(req->core->api->producer_ids, &out.producer_id);
 	out.error_code = (int16_t)error;
 	if (!error)
 		out.producer_epoch = 0;

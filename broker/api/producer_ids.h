@@ -14,8 +14,5 @@ struct producer_ids;
 
 struct producer_ids *producer_ids_new(struct reactor *control, struct zkc *zkc, int32_t broker_id);
 void producer_ids_free(struct producer_ids *p);
-/* The next id; waits for a new block when the one in hand is used up. COORDINATOR_LOAD_IN_PROGRESS when
- * ZooKeeper does not answer as it should: the client tries again. */
-enum kerr producer_ids_next(struct producer_ids *p, int64_t *id);
 
 #endif

@@ -5,23 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The one writable datum outside the seam: an assertion has nothing else to hold on to. */
-static struct {
-	void (*print)(void *arg);
-	void *arg;
-} panic_hook;
-
-void must_on_panic(void (*print)(void *arg), void *arg)
-{
-	panic_hook.print = print;
-	panic_hook.arg = arg;
-}
-
 _Noreturn void must_failed(const char *what, const char *file, int line, const char *func)
 {
 	fprintf(stderr, "PANIC: %s:%d: %s: must(%s)\n", file, line, func, what);
-	if (panic_hook.print)
-		panic_hook.print(panic_hook.arg);
 	fflush(stderr);
 	abort();
 }

@@ -10,12 +10,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* Prints where and what, the notes of must_note(), and aborts. */
+/* Prints where and what, and aborts. */
 _Noreturn void must_failed(const char *what, const char *file, int line, const char *func);
-
-/* What else to print when an assertion fails: `print` is called with `arg` (it writes to stderr). One
- * process-wide hook, set once by main before any thread starts. */
-void must_on_panic(void (*print)(void *arg), void *arg);
 
 #define must(cond) \
 	(__builtin_expect(!!(cond), 1) ? (void)0 : must_failed(#cond, __FILE__, __LINE__, __func__))

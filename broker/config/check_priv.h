@@ -10,15 +10,12 @@ enum { WHERE_BYTES = 512 };
 struct where {
 	char s[WHERE_BYTES];
 };
-struct where where_of(const struct property *p);
 struct where where_set(const struct config *c, enum config_key key);
 
 /* An error about the value of `key`: where it was set, key and value (passwords hidden), and why. */
 void value_error(const struct config *c, enum config_key key, struct problems *problems, const char *format,
 	...) __attribute__((format(printf, 4, 5)));
 
-/* Gives numbers that are null what they fall back to. */
-void config_fall_back(struct config *c);
 /* The checks that need more than one key, and what is worked out of several; `c` has all its fields. */
 void config_check(struct config *c, struct problems *problems);
 /* The Java classes that `c`, the broker's or a listener's configuration, names. */

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-struct where where_of(const struct property *p)
+static struct where where_of(const struct property *p)
 {
 	struct where w;
 	if (!p)

@@ -19,7 +19,8 @@ static bool is_null(const struct config *c, enum config_key key)
 
 /* ---- numbers that fall back on others ---- */
 
-void config_fall_back(struct config *c)
+/* Gives numbers that are null what they fall back to. */
+static void fall_back(struct config *c)
 {
 	if (is_null(c, CK_log_retention_ms)) {
 		bool minutes = !is_null(c, CK_log_retention_minutes);
@@ -426,7 +427,7 @@ void config_check(struct config *c, struct problems *problems)
 {
 	CHECK_OBJ_NOTNULL(c, CONFIG_MAGIC);
 	check_dirs(c, problems);
-	config_fall_back(c);
+	fall_back(c);
 	check_ids(c, problems);
 	check_zookeeper(c, problems);
 	check_group_protocols(c, problems);

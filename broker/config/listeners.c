@@ -17,7 +17,8 @@ const char *listener_protocol_name(enum listener_protocol p)
 	return protocol_names[p];
 }
 
-int listener_protocol_parse(const char *name)
+/* -1 when there is none such. */
+static int parse_protocol(const char *name)
 {
 	for (int p = 0; p < LISTENER_PROTOCOLS; p++)
 		if (strcasecmp(protocol_names[p], name) == 0)
@@ -91,7 +92,7 @@ static int parse_mapping(struct arena *a, const char *item, struct listener_map 
 		problem_error(problems, "'%s' is not of the form NAME:PROTOCOL", item);
 		return -1;
 	}
-	int protocol = listener_protocol_parse(colon + 1 + strspn(colon + 1, " \t"));
+	int protocol = parse_protocol(colon + 1 + strspn(colon + 1, " \t"));
 	if (protocol < 0) {
 		problem_error(problems,
 			"Invalid security protocol `%s`; allowed: PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",

@@ -44,8 +44,6 @@ struct listeners {
 };
 
 const char *listener_protocol_name(enum listener_protocol p);
-/* -1 when there is none such. */
-int listener_protocol_parse(const char *name);
 static inline bool listener_is_tls(const struct listener *l)
 {
 	return l->protocol == LISTENER_SSL || l->protocol == LISTENER_SASL_SSL;

@@ -132,13 +132,15 @@ void ctl_watch_free(struct controller *c, struct ctl_watch *w)
 
 /* ---- fenced writes ---- */
 
+static void resign(struct controller *c);
+
 void ctl_fenced(struct controller *c)
 {
 	if (!c->active)
 		return;
 	log_warn(CTL_LOGGER, "[Controller id=%d] /controller_epoch was changed by somebody else; epoch %d "
 		 "is over.", c->broker_id, c->epoch);
-	ctl_resign(c);
+	resign(c);
 	ctl_enqueue(c, ctl_event_new("Reelect", reelect));
 }
 
@@ -476,7 +478,7 @@ static bool failover(struct controller *c)
 	return true;
 }
 
-void ctl_resign(struct controller *c)
+static void resign(struct controller *c)
 {
 	CHECK_OBJ_NOTNULL(c, CONTROLLER_MAGIC);
 	if (!c->active)
@@ -637,7 +639,7 @@ static bool settle(struct controller *c)
 	enum zk_err err = look(c, &broker, &mine);
 	if (err == ZK_OK && mine && c->active)
 		return true;
-	ctl_resign(c);
+	resign(c);
 	forget(c);
 	c->known = err == ZK_OK && !mine ? broker : -1;
 	if (err == ZK_OK && !mine) {
@@ -654,7 +656,7 @@ static bool settle(struct controller *c)
 	if (err != ZK_OK)
 		try_later(c, err);
 	else if (c->active && !failover(c) && c->active) {
-		ctl_resign(c);
+		resign(c);
 		try_later(c, ZK_SYSTEM);
 	}
 	return false; /* once around: for the watch on the node just made */
@@ -674,7 +676,7 @@ static void on_expired(struct zkc_listener *l)
 {
 	struct controller *c = container_of(l, struct controller, session);
 	drop_events(c);
-	ctl_resign(c);
+	resign(c);
 	c->known = -1;
 }
 
@@ -742,7 +744,7 @@ void controller_stop(struct controller *c)
 		zkc_shut(c->zkc);
 		fiber_wait(c->control, &c->stopped);
 	}
-	ctl_resign(c);
+	resign(c);
 	forget(c);
 	if (c->senders > 0)
 		fiber_wait(c->control, &c->senders_ended);
@@ -765,12 +767,6 @@ bool controller_is_active(const struct controller *c)
 {
 	CHECK_OBJ_NOTNULL(c, CONTROLLER_MAGIC);
 	return c->active;
-}
-
-int32_t controller_known(const struct controller *c)
-{
-	CHECK_OBJ_NOTNULL(c, CONTROLLER_MAGIC);
-	return c->known;
 }
 
 void controller_figures(const struct controller *c, struct controller_figures *out)

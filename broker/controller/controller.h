@@ -60,8 +60,6 @@ void controller_stop(struct controller *c);
 void controller_free(struct controller *c);
 
 bool controller_is_active(const struct controller *c);
-/* The broker that was last seen in /controller; -1 when nobody was. */
-int32_t controller_known(const struct controller *c);
 
 /* ---- what admins ask for ----
  * In a fiber of the control reactor; each waits for its turn among the controller's events. NOT_CONTROLLER:

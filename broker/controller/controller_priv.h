@@ -116,7 +116,6 @@ enum zk_err ctl_write(struct controller *c, struct zk_op op, struct zk_req *req)
 void ctl_fenced(struct controller *c);
 /* As many, pipelined; each req->err tells. False when one was fenced. */
 bool ctl_write_all(struct controller *c, struct zk_req *reqs, size_t n);
-void ctl_resign(struct controller *c);
 /* Those with a replica on the broker; to be freed. */
 struct ctl_partitions ctl_partitions_on(struct controller *c, int32_t broker);
 /* Replicas that can be used no more, for their broker or its disk has gone: what they led is led by others
@@ -166,7 +165,6 @@ void ctl_moves_asked_forget(struct controller *c, const struct ctl_move *moves, 
 /* At failover: all topics with their assignments and states. False when ZooKeeper could not be read. */
 bool ctl_load_topics(struct controller *c);
 void ctl_topics_changed(struct controller *c, struct ctl_event *e);
-void ctl_topic_changed(struct controller *c, struct ctl_event *e);
 void ctl_deletions_changed(struct controller *c, struct ctl_event *e);
 /* Goes on with deletions as far as replicas allow. */
 void ctl_resume_deletions(struct controller *c);

@@ -173,10 +173,12 @@ static void give_id(struct controller *c, struct ctl_topic *t, struct slice json
 	}
 }
 
+static void topic_changed(struct controller *c, struct ctl_event *e);
+
 static void watch_topic(struct controller *c, struct ctl_topic *t)
 {
 	struct znode_path path = znode_topic_path(t->name);
-	struct ctl_watch *w = ctl_watch_new(c, path.s, false, "PartitionModifications", ctl_topic_changed);
+	struct ctl_watch *w = ctl_watch_new(c, path.s, false, "PartitionModifications", topic_changed);
 	w->topic = mem_strdup(t->name);
 	t->watch = w;
 }
@@ -301,7 +303,7 @@ void ctl_topics_changed(struct controller *c, struct ctl_event *e)
 	ctl_partitions_free(&added);
 }
 
-void ctl_topic_changed(struct controller *c, struct ctl_event *e)
+static void topic_changed(struct controller *c, struct ctl_event *e)
 {
 	struct zk_req req;
 	struct arena arena;

@@ -74,7 +74,8 @@ void member_park_join(struct member *m, struct join *j)
 		join_fail(old, KERR_REBALANCE_IN_PROGRESS, m->id);
 }
 
-void member_answer_join(struct member *m)
+/* With the generation. */
+static void answer_join(struct member *m)
 {
 	struct join *j = member_unpark_join(m);
 	if (j)
@@ -248,7 +249,7 @@ static void become_completing(struct group *g)
 		   g->generation, TOPIC_OFFSETS, g->home->index, group_size(g));
 	struct member *m, *next;
 	HASH_ITER(hh, g->members, m, next) {
-		member_answer_join(m);
+		answer_join(m);
 		m->is_new = false;
 		member_heard(m);
 		m->owes_sync = true;

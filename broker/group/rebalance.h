@@ -42,7 +42,6 @@ void member_park_join(struct member *m, struct join *j);
 /* Until the assignment is there. */
 void member_park_sync(struct member *m, struct sync *s);
 /* These answer who is parked, if anybody is. */
-void member_answer_join(struct member *m);              /* with the generation */
 void member_answer_join_error(struct member *m, enum kerr error, struct slice member_id);
 bool member_answer_sync(struct member *m, enum kerr error); /* NONE: with the assignment */
 /* It has asked for its assignment, or need not any more. */

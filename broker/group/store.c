@@ -129,7 +129,8 @@ static bool is_too_large(enum kerr error)
 		error == KERR_INVALID_FETCH_SIZE;
 }
 
-enum kerr store_group_error(enum kerr error)
+/* What a failed append of a group's record means to clients. */
+static enum kerr meaning_of(enum kerr error)
 {
 	if (is_too_large(error))
 		return KERR_UNKNOWN_SERVER_ERROR;
@@ -155,7 +156,7 @@ static void group_stored(struct store *store)
 		log_debug(GROUP_METADATA_LOGGER, "Metadata from group %s with generation %d failed when "
 			  "appending to log due to %s", log_safe(g->id).s, s->generation,
 			  kerr_name(store->error));
-	s->done(s, store_group_error(store->error));
+	s->done(s, meaning_of(store->error));
 	free(s);
 	group_drop(g);
 }

@@ -23,7 +23,7 @@ struct store {
 	struct deferred refused;
 	/* Once, on this core, and never from within store_append(). */
 	void (*done)(struct store *s);
-	/* out: the log's own error; store_group_error() and store_offsets_error() say it to clients */
+	/* out: the log's own error; `done` and store_offsets_error() say it to clients */
 	enum kerr error;
 	int64_t base_offset;
 };
@@ -48,8 +48,7 @@ struct group_store *group_store_new(void (*done)(struct group_store *s, enum ker
 /* Stores the group as it is now, and takes over `s`. */
 void store_group(struct group *g, struct group_store *s);
 
-/* What a failed append of a group's record, or of commits, means to clients. */
-enum kerr store_group_error(enum kerr error);
+/* What a failed append of commits means to clients. */
 enum kerr store_offsets_error(enum kerr error);
 
 #endif

@@ -60,12 +60,6 @@ void lane_free(struct lane *lane)
 	FREE_OBJ(lane);
 }
 
-struct reactor *lane_reactor(const struct lane *lane)
-{
-	CHECK_OBJ_NOTNULL(lane, LANE_MAGIC);
-	return lane->reactor;
-}
-
 static uint64_t counter(const struct lane *lane, enum lane_counter which)
 {
 	return atomic_load_explicit(&lane->counters[which], memory_order_relaxed);

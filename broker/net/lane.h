@@ -29,7 +29,6 @@ static inline int64_t lane_budget(int64_t bytes)
 struct lane *lane_new(struct reactor *r, int64_t budget_bytes);
 /* After its last connection. */
 void lane_free(struct lane *lane);
-struct reactor *lane_reactor(const struct lane *lane);
 
 /* One writer, the lane's core; any thread may read. */
 struct lane_counters {

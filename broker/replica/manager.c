@@ -159,12 +159,6 @@ struct log_owner *manager_log_owner(struct manager *m)
 	return &m->log_owner;
 }
 
-void manager_set_replicas(struct manager *m, struct replicas **replicas)
-{
-	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
-	m->c.replicas = replicas;
-}
-
 int manager_load_percent(const struct manager *m)
 {
 	return atomic_load_explicit(&m->load_percent, memory_order_relaxed);

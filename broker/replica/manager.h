@@ -41,8 +41,6 @@ struct manager *manager_new(const struct manager_config *config);
 void manager_free(struct manager *m);
 /* Where the cores' replicas report failed logs; for replicas_new(). Lives as long as the manager. */
 struct log_owner *manager_log_owner(struct manager *m);
-/* The cores' tables, once they are made with that owner. */
-void manager_set_replicas(struct manager *m, struct replicas **replicas);
 
 /* Opens every partition found on disk, in parallel, and gives each to its home core. False, after one line in
  * the log, when the broker must not start. */

@@ -18,7 +18,6 @@ struct replicas {
 	struct hash_seed seed;
 	struct log_owner *log_owner;
 	struct partition *table;
-	int n;
 	struct list listeners;
 };
 
@@ -40,14 +39,8 @@ struct replicas *replicas_new(struct reactor *home, int32_t broker_id, const str
 void replicas_free(struct replicas *r)
 {
 	CHECK_OBJ_NOTNULL(r, REPLICAS_MAGIC);
-	must(r->table == NULL && r->n == 0 && list_empty(&r->listeners));
+	must(r->table == NULL && list_empty(&r->listeners));
 	FREE_OBJ(r);
-}
-
-struct reactor *replicas_reactor(const struct replicas *r)
-{
-	CHECK_OBJ_NOTNULL(r, REPLICAS_MAGIC);
-	return r->home;
 }
 
 /* Topic and index are hashed one after the other, so that finding copies nothing. */
@@ -98,7 +91,6 @@ struct partition *replicas_add(struct replicas *r, struct slice topic, int32_t i
 	log_topic_id(log, &p->topic_id);
 	unsigned hash = hash_of(r, topic, index);
 	HASH_ADD_KEYPTR_BYHASHVALUE(hh, r->table, p->topic, topic.n, hash, p);
-	r->n++;
 	return p;
 }
 
@@ -136,7 +128,6 @@ struct log *replicas_remove(struct partition *p)
 	struct log *log = p->log;
 	partition_drop_role(p);
 	HASH_DELETE(hh, r->table, p);
-	r->n--;
 	topic_settings_put(p->settings);
 	FREE_OBJ(p);
 	return log;
@@ -149,12 +140,6 @@ void replicas_each(struct replicas *r, void (*each)(void *arg, struct partition 
 	struct partition *p, *next;
 	HASH_ITER(hh, r->table, p, next)
 		each(arg, p);
-}
-
-int replicas_count(const struct replicas *r)
-{
-	CHECK_OBJ_NOTNULL(r, REPLICAS_MAGIC);
-	return r->n;
 }
 
 void replicas_listen(struct replicas *r, struct replicas_listener *l)

@@ -65,7 +65,6 @@ struct replicas *replicas_new(struct reactor *home, int32_t broker_id, const str
 			      struct log_owner *log_owner);
 /* All partitions must be gone. */
 void replicas_free(struct replicas *r);
-struct reactor *replicas_reactor(const struct replicas *r);
 
 /* NULL when this broker has no such replica (or it has another home). */
 struct partition *replicas_find(const struct replicas *r, struct slice topic, int32_t index);
@@ -75,7 +74,6 @@ struct partition *replicas_add(struct replicas *r, struct slice topic, int32_t i
 /* Forgets it: who waits is told NOT_LEADER_OR_FOLLOWER. The log, still attached, is the caller's. */
 struct log *replicas_remove(struct partition *p);
 void replicas_each(struct replicas *r, void (*each)(void *arg, struct partition *p), void *arg);
-int replicas_count(const struct replicas *r);
 
 /* ---- roles ---- */
 

@@ -351,12 +351,6 @@ void log_set_high_watermark(struct log *log, int64_t high_watermark)
 	log_note_unstable(log);
 }
 
-int64_t log_high_watermark(const struct log *log)
-{
-	must(log_is(log));
-	return log->high_watermark;
-}
-
 void log_set_config(struct log *log, const struct topic_config *config)
 {
 	must(log_is(log));

@@ -248,7 +248,6 @@ void log_each_producer(const struct log *log,
 /* The replica room says where the high watermark is: what is below it may be deleted, markers below it are
  * settled. */
 void log_set_high_watermark(struct log *log, int64_t high_watermark);
-int64_t log_high_watermark(const struct log *log);
 
 /* ---- leader epochs ---- */
 
@@ -307,9 +306,6 @@ int log_flush_now(struct log *log);
  * end with `old`, which must get nothing more and be detached. -EAGAIN: not now (it lacks more than
  * LOG_TAKE_OVER_BYTES, or `old` is not in order); other errors are of the copy's disk. */
 int log_take_over(struct log *log, struct log *old, const char *dir);
-
-/* Starts a new segment, unless the active one is empty. */
-enum kerr log_roll(struct log *log);
 
 /* Everything written so far is on disk when `done` runs. */
 void log_flush(struct log *log, struct log_wait *w);

@@ -83,6 +83,8 @@ static int scan_good(struct recovery *r, struct segment *s, struct scan *scan, i
 	return rc == -EBADMSG ? 1 : rc;
 }
 
+static int cut(struct recovery *r, uint32_t i, int64_t position, const char *why);
+
 int recover_segment(struct recovery *r, struct segment *s)
 {
 	struct scan scan;
@@ -99,7 +101,7 @@ int recover_segment(struct recovery *r, struct segment *s)
 	scan_close(&scan);
 	r->cut = rc >= 0 && position < s->size;
 	if (r->cut)
-		rc = recover_cut(r, log_segment_at(r->log, s->base), position, why);
+		rc = cut(r, log_segment_at(r->log, s->base), position, why);
 	if (rc >= 0)
 		rc = segment_seal(s, r->log->dir);
 	segment_close(s);
@@ -138,7 +140,9 @@ static int follow_good(int fd, int64_t position, int64_t size, int64_t *end_offs
 	return rc < 0 && rc != -EBADMSG ? rc : found;
 }
 
-int recover_find_good(int fd, int64_t from, int64_t size, int64_t offset, int64_t *end_offset)
+/* Whether a whole, good batch begins anywhere in [from, size) with an offset in [offset, offset + 2^31): 1
+ * and where the good ones end, 0, or negative errno. */
+static int find_good(int fd, int64_t from, int64_t size, int64_t offset, int64_t *end_offset)
 {
 	uint8_t *window = mem_alloc(COPY_BYTES);
 	int rc = 0;
@@ -232,12 +236,15 @@ static int tell_damage(struct recovery *r, const struct segment *s, int64_t posi
 	return keep_aside(r, s, position, repair->damaged_from);
 }
 
-int recover_cut(struct recovery *r, uint32_t i, int64_t position, const char *why)
+/* The bytes from `position` on are no whole batch. Whether valid batches follow, in this segment or in a
+ * later one (index `i` + 1 and on), tells damage from a torn tail; damaged bytes are kept aside. Cuts
+ * `segments[i]` and removes the later ones. */
+static int cut(struct recovery *r, uint32_t i, int64_t position, const char *why)
 {
 	struct segment *s = r->log->segments[i];
 	struct log_repair *repair = &r->op->repair;
 	int64_t offset = max_of(r->last_offset + 1, s->base), end = offset;
-	int found = recover_find_good(s->files->log_fd, position + 1, s->size, offset, &end);
+	int found = find_good(s->files->log_fd, position + 1, s->size, offset, &end);
 	int later = found < 0 ? found : r->alone ? 0 : later_good(r, i, &end);
 	if (later < 0)
 		return later;

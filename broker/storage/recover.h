@@ -22,15 +22,6 @@ struct recovery {
 /* 0 or negative errno of the disk; r->cut tells whether what follows cannot count. */
 int recover_segment(struct recovery *r, struct segment *s);
 
-/* The bytes from `position` on are no whole batch. Whether valid batches follow, in this segment or in a
- * later one (index `i` + 1 and on), tells damage from a torn tail; damaged bytes are kept aside. Cuts
- * `segments[i]` and removes the later ones. */
-int recover_cut(struct recovery *r, uint32_t i, int64_t position, const char *why);
-
-/* Whether a whole, good batch begins anywhere in [from, size) with an offset in [offset, offset + 2^31): 1
- * and where the good ones end, 0, or negative errno. */
-int recover_find_good(int fd, int64_t from, int64_t size, int64_t offset, int64_t *end_offset);
-
 /* The offset after the last batch; -EBADMSG when index or file are not as a clean end leaves them. */
 int recover_read_end(struct segment *s, const char *dir, int64_t *end);
 

@@ -55,19 +55,6 @@ int log_roll_to(struct log *log, int64_t base)
 	return 0;
 }
 
-enum kerr log_roll(struct log *log)
-{
-	log_must_be_home(log);
-	enum kerr refused = log_refuses(log);
-	if (refused || log_active(log)->size + log->queued_bytes == 0)
-		return refused;
-	int error = log_roll_to(log, log->next);
-	if (!error)
-		return KERR_NONE;
-	log_fail(log, error, "rolling");
-	return KERR_KAFKA_STORAGE_ERROR;
-}
-
 /* ---- the start moves ---- */
 
 void log_move_start(struct log *log, int64_t offset)
