@@ -52,10 +52,11 @@ static bool read_entity(struct broker *b, enum dynamic_entity of)
 		if (entity.exists)
 			say_processed(name, &entity.settings);
 		if (!broker_settings_resolve(&at, &arena, &entity.settings, &clear, &why))
-			log_error(LOGGER, "/config/%s: %s; that setting is ignored.", name, why);
+			log_error(LOGGER, "/config/%s: %s; that setting is ignored.", name,
+				  log_safe(slice_str(why)).s);
 		changed = dynamic_put(b->dynamic, of, &clear);
 	} else {
-		log_error(LOGGER, "%s, and changes nothing.", why);
+		log_error(LOGGER, "%s, and changes nothing.", log_safe(slice_str(why)).s);
 	}
 	arena_free(&arena);
 	return changed;

@@ -116,6 +116,10 @@ def dynamic_values(broker, secrets):
     assert "No such file" in step(broker, ("log.retention.ms", f"${{file:{secrets}/none:x}}"), error=42)
     step(broker, ("config.providers", "open"), ("config.providers.open.class", OF + "FileConfigProvider"),
          ("log.cleaner.io.max.bytes.per.second", "${open:/etc/hostname:x}"), error=42)
+    with broker.cluster.zk_client() as client:    # what nobody has checked
+        client.configure("brokers/1", {"a.key.of.my.own": f"${{file:{secrets}/none\nFORGED:x}}"})
+    wait_for("a word on it", lambda: "that setting is ignored" in broker.text())
+    assert "\nFORGED" not in broker.text(), "a setting's text has forged a line of the log"
 
 
 def hostile(broker):
