@@ -1,17 +1,29 @@
 /* http.c - see http.h. */
 #include "broker/metrics/http.h"
 
+#include "broker/base/list.h"
 #include "broker/base/must.h"
 
 #include <microhttpd.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HTTP_MAGIC 0x4e77b00cu
 
+enum { CONNECTIONS_AND_LEAVING = 2 * HTTP_CONNECTIONS_MAX };
+
+/* A connection; all belong to the library's thread. */
+struct visitor {
+	struct list link; /* struct http.visitors */
+	int fd;
+};
+
 struct http {
 	unsigned magic;
 	struct MHD_Daemon *daemon;
+	struct list visitors; /* oldest first */
+	unsigned n_visitors;
 	void (*answer)(void *arg, const char *path, struct http_answer *out);
 	void *arg;
 };
@@ -53,6 +65,45 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 	return respond(connection, &a);
 }
 
+static struct visitor *enter(struct http *h, int fd)
+{
+	struct visitor *v = mem_alloc(sizeof *v);
+	v->fd = fd;
+	list_push_back(&h->visitors, &v->link);
+	h->n_visitors++;
+	return v;
+}
+
+/* Twice for one that was shown out. */
+static void leave(struct http *h, struct visitor *v)
+{
+	if (!list_linked(&v->link))
+		return;
+	list_remove(&v->link);
+	h->n_visitors--;
+}
+
+/* Whoever comes is let in, for it may be the one who asks whether the broker lives. Of those who are there
+ * and take their time the oldest is shown out: the library finds its end, and closes. */
+static void on_connection(void *arg, struct MHD_Connection *connection, void **kept,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct http *h = arg;
+	CHECK_OBJ_NOTNULL(h, HTTP_MAGIC);
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		leave(h, *kept);
+		free(*kept);
+		return;
+	}
+	if (h->n_visitors == HTTP_CONNECTIONS_MAX) {
+		struct visitor *oldest = list_entry(h->visitors.next, struct visitor, link);
+		shutdown(oldest->fd, SHUT_RDWR);
+		leave(h, oldest);
+	}
+	int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	*kept = enter(h, fd);
+}
+
 struct http *http_start(int listener, void (*answer)(void *arg, const char *path, struct http_answer *out),
 			void *arg)
 {
@@ -61,9 +112,11 @@ struct http *http_start(int listener, void (*answer)(void *arg, const char *path
 	ALLOC_OBJ(h, HTTP_MAGIC);
 	h->answer = answer;
 	h->arg = arg;
+	list_init(&h->visitors);
 	h->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL,
 				     on_request, h, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener,
-				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
+				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_AND_LEAVING,
+				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
 				     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S, MHD_OPTION_END);
 	if (h->daemon)
 		return h;

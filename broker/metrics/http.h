@@ -13,7 +13,7 @@ enum {
 	HTTP_NOT_FOUND = 404,
 	HTTP_METHOD_NOT_ALLOWED = 405,
 	HTTP_UNAVAILABLE = 503,
-	HTTP_CONNECTIONS_MAX = 32, /* at one time; further ones wait to be accepted */
+	HTTP_CONNECTIONS_MAX = 32, /* at one time; for a further one the oldest is closed */
 	HTTP_IDLE_S = 15,          /* a connection that is quiet for so long is closed */
 };
 

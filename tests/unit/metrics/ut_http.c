@@ -37,7 +37,7 @@ static void answer(void *arg, const char *path, struct http_answer *out)
 static void start(struct server *s)
 {
 	struct sys_addr bound;
-	int fd = sys_listen("127.0.0.1", 0, 16, &bound);
+	int fd = sys_listen("127.0.0.1", 0, 128, &bound);
 	CU_ASSERT_TRUE_FATAL(fd >= 0);
 	*s = (struct server){ .port = bound.port };
 	s->http = http_start(fd, answer, s);
@@ -151,6 +151,31 @@ static void half_a_request(void)
 	CU_ASSERT_EQUAL(s.asked, 1);
 }
 
+/* However many hold their connections for as long as they can: who comes is answered, and the oldest goes. */
+static void no_room_to_hold(void)
+{
+	enum { HOLDERS = 3 * HTTP_CONNECTIONS_MAX };
+	struct server s;
+	size_t n;
+	int held[HOLDERS];
+	start(&s);
+	for (int i = 0; i < HOLDERS; i++) {
+		held[i] = connect_to(&s);
+		say(held[i], "GET /hel");
+	}
+	for (int i = 0; i < 3; i++)
+		begins_and_ends(&s, "GET /hello HTTP/1.1\r\n" CLOSE, "HTTP/1.1 200 ", "hello, world\n");
+	for (int i = 0; i < HOLDERS - HTTP_CONNECTIONS_MAX; i++)
+		free(hear(held[i], &n));
+	say(held[HOLDERS - 1], "lo HTTP/1.1\r\n" CLOSE);
+	char *text = hear(held[HOLDERS - 1], &n);
+	CU_ASSERT_EQUAL(strncmp(text, "HTTP/1.1 200 ", 13), 0);
+	free(text);
+	http_stop(s.http);
+	for (int i = HOLDERS - HTTP_CONNECTIONS_MAX; i < HOLDERS - 1; i++)
+		close(held[i]);
+}
+
 static void not_http(void)
 {
 	struct server s;
@@ -166,7 +191,8 @@ static void not_http(void)
 int main(void)
 {
 	static const struct ut_case cases[] = {
-		UT(pages), UT(only_reading), UT(many_on_one_connection), UT(half_a_request), UT(not_http),
+		UT(pages), UT(only_reading), UT(many_on_one_connection), UT(half_a_request),
+		UT(no_room_to_hold), UT(not_http),
 	};
 	return ut_run("http", cases, countof(cases));
 }
