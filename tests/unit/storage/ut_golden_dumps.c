@@ -195,44 +195,13 @@ static void reads_as_dumped(const char *golden)
 	{                               \
 		reads_as_dumped(name);  \
 	}
-GOLDEN(basic_clean, "basic-clean")
-GOLDEN(basic_killed, "basic-killed")
-GOLDEN(basic_killed_then_recovered, "basic-killed-then-recovered")
-GOLDEN(compact_before, "compact-before")
-GOLDEN(compact_after, "compact-after")
-GOLDEN(compact_after_second, "compact-after-second")
-GOLDEN(epochs_broker1_before_truncation, "epochs-broker1-before-truncation")
-GOLDEN(epochs_broker1_after_truncation, "epochs-broker1-after-truncation")
-GOLDEN(epochs_broker1_clean, "epochs-broker1-clean")
-GOLDEN(epochs_broker2_clean, "epochs-broker2-clean")
-GOLDEN(epochs_broker2_unclean_leader_running, "epochs-broker2-unclean-leader-running")
-GOLDEN(future_killed_dir1, "future-killed-dir1")
-GOLDEN(future_killed_dir2, "future-killed-dir2")
-GOLDEN(legacy_ibp_2_8, "legacy-ibp-2.8")
-GOLDEN(legacy_then_ibp_3_9, "legacy-then-ibp-3.9")
-GOLDEN(txn_groups_clean, "txn-groups-clean")
-GOLDEN(txn_open_killed, "txn-open-killed")
-GOLDEN(txn_open_killed_then_recovered, "txn-open-killed-then-recovered")
+#include "tests/unit/storage/golden_dirs.tbl"
+#undef GOLDEN
 
 static const struct ut_case cases[] = {
-	UT(basic_clean),
-	UT(basic_killed),
-	UT(basic_killed_then_recovered),
-	UT(compact_before),
-	UT(compact_after),
-	UT(compact_after_second),
-	UT(epochs_broker1_before_truncation),
-	UT(epochs_broker1_after_truncation),
-	UT(epochs_broker1_clean),
-	UT(epochs_broker2_clean),
-	UT(epochs_broker2_unclean_leader_running),
-	UT(future_killed_dir1),
-	UT(future_killed_dir2),
-	UT(legacy_ibp_2_8),
-	UT(legacy_then_ibp_3_9),
-	UT(txn_groups_clean),
-	UT(txn_open_killed),
-	UT(txn_open_killed_then_recovered),
+#define GOLDEN(name, dir) UT(name),
+#include "tests/unit/storage/golden_dirs.tbl"
+#undef GOLDEN
 };
 
 int main(void)
