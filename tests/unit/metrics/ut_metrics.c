@@ -21,8 +21,8 @@ static void table_is_in_order(void)
 	}
 }
 
-/* A counter's name ends in _total, or in _count where Kafka's attribute does; no other one's does in _total; no
- * name is there twice. */
+/* A counter's name ends in _total, or in _count where Kafka's attribute does; no other one's does in _total;
+ * no name is there twice. */
 static void names_are_as_they_should_be(void)
 {
 	for (int i = 0; i < METRICS; i++) {
