@@ -19,3 +19,8 @@ struct group_home group_home(const struct request *req, struct slice group)
 	return (struct group_home){ partition, api->cores[shard_home(SLICE_LIT(TOPIC_OFFSETS), partition,
 								     api->n_cores)] };
 }
+
+bool group_may_be_static(const struct request *req, struct slice instance_id)
+{
+	return slice_is_null(instance_id) || req->core->api->config->ibp >= IBP_2_3_IV0;
+}

@@ -31,12 +31,6 @@ enum {
 	HOST_BYTES = 48,
 };
 
-/* Other brokers of so old a cluster would drop the instance id of a group that they take over. */
-static bool may_be_static(const struct request *req, struct slice instance_id)
-{
-	return slice_is_null(instance_id) || req->core->api->config->ibp >= IBP_2_3_IV0;
-}
-
 /* ---- JoinGroup ---- */
 
 struct join_state {
@@ -144,7 +138,7 @@ void handle_join_group(struct request *req)
 		return;
 	}
 	fill_join(req, s, protocols);
-	if (!may_be_static(req, s->msg.group_instance_id)) {
+	if (!group_may_be_static(req, s->msg.group_instance_id)) {
 		s->join.error = KERR_UNSUPPORTED_VERSION;
 		s->join.generation = -1;
 		joined(&s->join);
@@ -187,7 +181,7 @@ static void sync_at_home(struct request *req)
 
 static enum kerr check_sync(const struct request *req, const struct sync_group_request *msg)
 {
-	if (!may_be_static(req, msg->group_instance_id))
+	if (!group_may_be_static(req, msg->group_instance_id))
 		return KERR_UNSUPPORTED_VERSION;
 	bool names_protocol = !slice_is_null(msg->protocol_type) && !slice_is_null(msg->protocol_name);
 	if (req->version >= SYNC_VERSION_PROTOCOL && !names_protocol)
@@ -255,7 +249,7 @@ void handle_heartbeat(struct request *req)
 	struct heartbeat_state *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, heartbeat_request_decode(&req->body, req->version, &s->msg)))
 		return;
-	if (!may_be_static(req, s->msg.group_instance_id)) {
+	if (!group_may_be_static(req, s->msg.group_instance_id)) {
 		answer_heartbeat(req, KERR_UNSUPPORTED_VERSION);
 		return;
 	}

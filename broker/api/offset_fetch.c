@@ -239,11 +239,11 @@ static bool prepare(struct request *req, struct offset_fetch *s)
 
 void handle_offset_fetch(struct request *req)
 {
-	struct offset_fetch *s = request_state(req, sizeof *s);
 	if (req->version == VERSION_ZOOKEEPER) {
 		zk_offsets_fetch(req);
 		return;
 	}
+	struct offset_fetch *s = request_state(req, sizeof *s);
 	if (!request_decode_ok(req, offset_fetch_request_decode(&req->body, req->version, &s->msg)))
 		return;
 	if (prepare(req, s))

@@ -134,15 +134,10 @@ static struct offset_commit commit_of(const struct offset_commit_request *msg,
 	return c;
 }
 
-/* Other brokers of so old a cluster would drop the instance id of a group that they take over. */
-static bool may_be_static(const struct request *req, struct slice instance_id)
-{
-	return slice_is_null(instance_id) || req->core->api->config->ibp >= IBP_2_3_IV0;
-}
-
 static bool name_partitions(struct request *req, struct offset_commit_state *s)
 {
-	enum kerr all = may_be_static(req, s->msg.group_instance_id) ? KERR_NONE : KERR_UNSUPPORTED_VERSION;
+	enum kerr all = group_may_be_static(req, s->msg.group_instance_id) ? KERR_NONE
+									   : KERR_UNSUPPORTED_VERSION;
 	for (int32_t t = 0; t < s->msg.n_topics; t++)
 		s->n += s->msg.topics[t].n_partitions;
 	s->parts = arena_array(&req->arena, (size_t)s->n, sizeof *s->parts);
