@@ -31,10 +31,15 @@ int64_t clean_rate_take(struct clean_rate *rate, uint64_t n, int64_t now_ns)
 
 /* ---- on the helper ---- */
 
-/* The point of no return: whole on disk under names that recovery will finish. */
+/* The point of no return: whole on disk under names that recovery will finish. From the last on, for
+ * recovery takes a .swap above a .cleaned for a part of what is not complete (sweep.c). */
 static int to_swap(const struct cleaning *c)
 {
-	int error = segment_rename(c->dir, c->dest->base, CLEANED_SUFFIX, SWAP_SUFFIX);
+	int error = 0;
+	for (uint32_t i = c->n_made; i-- > 0 && !error;) {
+		c->made[i]->cleaned = false;
+		error = segment_rename(c->dir, c->made[i]->base, CLEANED_SUFFIX, SWAP_SUFFIX);
+	}
 	return error ? error : sys_sync_dir(c->dir);
 }
 
@@ -42,14 +47,10 @@ static int to_swap(const struct cleaning *c)
 static void tidy(struct cleaning *c)
 {
 	clean_close_source(c);
-	if (c->dest && c->dest->cleaned)
-		segment_remove(c->dir, c->dest->base, CLEANED_SUFFIX);
-	if (c->sync_dir) {
-		int error = sys_sync_dir(c->dir);
-		c->error = c->error ? c->error : error;
-	}
-	if (c->dest)
-		segment_free(&c->dest);
+	int error = clean_drop_made(c);
+	if (!error && c->sync_dir)
+		error = sys_sync_dir(c->dir);
+	c->error = c->error ? c->error : error;
 	if (c->map)
 		key_map_free(&c->map);
 	if (c->txns)
@@ -75,7 +76,6 @@ static void slice_work(struct job *job)
 		c->error = clean_group_slice(c);
 		break;
 	case CLEAN_SWAP:
-		c->dest->cleaned = false;
 		c->error = to_swap(c);
 		break;
 	case CLEAN_END:
@@ -113,38 +113,43 @@ static void note_producers(struct cleaning *c)
 	order_sort(c->producers, c->n_producers, sizeof *c->producers, by_id);
 }
 
-/* In the row of segments the new one takes the place of those that it was made of; so do its files. Positions
- * that helpers are looking up now are worthless from here on. */
+/* The files of the segments that the group was made of. In rising order: what a crash leaves over is the
+ * newest, so no tombstone goes before what it hides. */
+static int mark_replaced(struct cleaning *c, const int64_t *bases, uint32_t n)
+{
+	int error = segment_rename(c->dir, bases[0], "", DELETED_SUFFIX);
+	for (uint32_t i = 1; i < n && !error; i++)
+		error = segment_mark_deleted(c->dir, bases[i]);
+	for (uint32_t i = 0; i < c->n_made && !error; i++)
+		error = segment_rename(c->dir, c->made[i]->base, SWAP_SUFFIX, "");
+	return error;
+}
+
+/* In the row of segments the new ones take the place of those that they were made of; so do their files.
+ * Positions that helpers are looking up now are worthless from here on. */
 static int put_in_place(struct cleaning *c)
 {
 	struct log *log = c->log;
-	uint32_t n = c->group_end - c->group_first, at = log_segment_at(log, c->dest->base);
-	must(at + n < log->n_segments && log->segments[at]->base == c->dest->base);
+	uint32_t n = c->group_end - c->group_first, at = log_segment_at(log, c->made[0]->base);
+	must(at + n < log->n_segments && log->segments[at]->base == c->made[0]->base);
 	int64_t *bases = mem_alloc(n * sizeof *bases);
-	int error = 0;
-	/* In rising order: what a crash leaves over is the newest, so no tombstone goes before what it
-	 * hides. */
 	for (uint32_t i = 0; i < n; i++) {
 		struct segment *s = log->segments[at + i];
 		must(s->base == c->sources[c->group_first + i].base);
 		bases[i] = s->base;
 		log->bytes -= (uint64_t)s->size;
-		if (!error)
-			error = i == 0 ? segment_rename(log->dir, s->base, "", DELETED_SUFFIX) :
-				segment_mark_deleted(log->dir, s->base);
 		segment_free(&s);
 	}
-	if (!error)
-		error = segment_rename(log->dir, c->dest->base, SWAP_SUFFIX, "");
-	log->segments[at] = c->dest;
-	log->bytes += (uint64_t)c->dest->size;
-	log_forget_segments(log, at + 1, n - 1);
+	int error = mark_replaced(c, bases, n);
+	for (uint32_t i = 0; i < c->n_made; i++)
+		log->bytes += (uint64_t)c->made[i]->size;
+	log_replace_segments(log, at, n, c->made, c->n_made);
+	c->n_made = 0;
 	log->generation++;
 	log->dir_dirty = true;
 	log_delete_later(log, bases, n);
 	log_watch_idle(log);
 	free(bases);
-	c->dest = NULL;
 	c->sync_dir = true;
 	return error;
 }
@@ -239,9 +244,12 @@ static void finish(struct cleaning *c)
 		log->cleaned = c->map_end;
 	op->uncleanable = is_of_the_log(c->error);
 	log->uncleanable |= op->uncleanable;
+	if (is_for_later(c->error) && c->error != -ECANCELED)
+		log->clean_after_ns = reactor_now_ns(log->home) + CLEAN_RETRY_NS;
 	if (c->error && !is_for_later(c->error) && !is_of_the_log(c->error))
 		log_fail(log, c->error, "cleaning");
 	free(c->sources);
+	free(c->made);
 	free(c->aborted);
 	free(c->producers);
 	FREE_OBJ(c);

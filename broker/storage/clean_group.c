@@ -38,6 +38,16 @@ static uint32_t to_clean(const struct cleaning *c)
 	return n;
 }
 
+/* One more segment, behind those that the group has. */
+static int add_made(struct cleaning *c, int64_t base)
+{
+	c->made = mem_realloc(c->made, (c->n_made + 1) * sizeof(struct segment *));
+	struct segment *s = segment_new(base, c->now_ms);
+	s->cleaned = true;
+	c->made[c->n_made++] = s;
+	return segment_create(s, c->dir, 0);
+}
+
 /* 1: there is no group left. */
 static int begin_group(struct cleaning *c)
 {
@@ -58,19 +68,18 @@ static int begin_group(struct cleaning *c)
 	c->written_offset = -1;
 	if (!c->out)
 		c->out = mem_alloc(c->io_bytes);
-	c->dest = segment_new(c->sources[c->group_first].base, c->now_ms);
-	c->dest->cleaned = true;
-	return segment_create(c->dest, c->dir, 0);
+	return add_made(c, c->sources[c->group_first].base);
 }
 
 /* ---- writing ---- */
 
 static int write_bytes(struct cleaning *c, const void *bytes, size_t n)
 {
+	struct segment *dest = clean_dest(c);
 	struct iovec iov = { (void *)(uintptr_t)bytes, n };
-	int error = n ? sys_pwritev(c->dest->files->log_fd, &iov, 1, c->dest->size) : 0;
+	int error = n ? sys_pwritev(dest->files->log_fd, &iov, 1, dest->size) : 0;
 	if (!error)
-		c->dest->size += (int64_t)n;
+		dest->size += (int64_t)n;
 	return error;
 }
 
@@ -81,20 +90,52 @@ static int write_out(struct cleaning *c)
 	return error;
 }
 
+/* All of it on disk, as old as what it was made of. */
+static int finish_made(struct cleaning *c)
+{
+	struct segment *dest = clean_dest(c);
+	const struct clean_source *last = &c->sources[c->group_end - 1];
+	struct path path = path_of(c->dir, dest->base, LOG_SUFFIX);
+	int error = write_out(c);
+	if (!error)
+		error = segment_seal(dest, c->dir);
+	if (!error)
+		error = sys_set_mtime(path_plus(&path, CLEANED_SUFFIX).s, last->mtime_ms);
+	if (!error)
+		error = segment_sync_cleaned(dest, c->dir);
+	dest->mtime_ms = last->mtime_ms;
+	return error;
+}
+
+static bool fits(const struct cleaning *c, const struct batch *b)
+{
+	const struct segment *dest = clean_dest(c);
+	return dest->size + (int64_t)c->out_n + b->n <= INT32_MAX &&
+		segment_fits_offset(dest, batch_last_offset(b));
+}
+
+/* The batch needs a segment of its own (3.9 splits the source, and tries it all again). */
+static int begin_next(struct cleaning *c, const struct batch *b)
+{
+	int64_t base = segment_base_for(b, c->written_offset);
+	int error = finish_made(c);
+	c->changed = true;
+	return error ? error : add_made(c, base);
+}
+
 static int append(struct cleaning *c, struct slice bytes)
 {
 	struct batch b = { bytes.p, bytes.n };
-	int64_t position = c->dest->size + (int64_t)c->out_n;
-	if (position + bytes.n > INT32_MAX || !segment_fits_offset(c->dest, batch_last_offset(&b))) {
-		c->why = "what is left does not fit into one segment";
-		return -EFBIG;
-	}
 	if (batch_last_offset(&b) <= c->written_offset) {
 		c->why = "its segments overlap";
 		return -EBADMSG;
 	}
+	int error = fits(c, &b) ? 0 : begin_next(c, &b);
+	if (error)
+		return error;
+	struct segment *dest = clean_dest(c);
 	c->written_offset = batch_last_offset(&b);
-	int error = segment_note(c->dest, c->dir, &b, position, c->index_interval_bytes);
+	error = segment_note(dest, c->dir, &b, dest->size + (int64_t)c->out_n, c->index_interval_bytes);
 	if (!error && c->out_n + bytes.n > c->io_bytes)
 		error = write_out(c);
 	if (error || bytes.n > c->io_bytes)
@@ -165,13 +206,14 @@ static bool keeps(void *arg, const struct batch *b, const struct record *r)
 /* The abort of what has just been dropped: a reader may hold its records, and must be told. */
 static int keep_abort(struct cleaning *c, const struct aborted_txn *txn)
 {
-	const struct txn_index *t = &c->dest->aborted;
+	struct segment *dest = clean_dest(c);
+	const struct txn_index *t = &dest->aborted;
 	if (t->n > 0 && txn->last_offset <= t->entries[t->n - 1].last_offset) {
 		c->why = "its transaction index does not rise";
 		return -EBADMSG;
 	}
-	struct path path = path_of(c->dir, c->dest->base, TXN_INDEX_SUFFIX);
-	return txn_index_append(&c->dest->aborted, path_plus(&path, CLEANED_SUFFIX).s, txn);
+	struct path path = path_of(c->dir, dest->base, TXN_INDEX_SUFFIX);
+	return txn_index_append(&dest->aborted, path_plus(&path, CLEANED_SUFFIX).s, txn);
 }
 
 static int filter(struct cleaning *c, const struct batch *b)
@@ -201,34 +243,26 @@ static int filter(struct cleaning *c, const struct batch *b)
 
 /* ---- a group's end ---- */
 
-/* All of it on disk, as old as what it was made of. */
-static int finish_group(struct cleaning *c)
+int clean_drop_made(struct cleaning *c)
 {
-	const struct clean_source *last = &c->sources[c->group_end - 1];
-	struct path path = path_of(c->dir, c->dest->base, LOG_SUFFIX);
-	int error = write_out(c);
-	if (!error)
-		error = segment_seal(c->dest, c->dir);
-	if (!error)
-		error = sys_set_mtime(path_plus(&path, CLEANED_SUFFIX).s, last->mtime_ms);
-	if (!error)
-		error = segment_sync_cleaned(c->dest, c->dir);
-	c->dest->mtime_ms = last->mtime_ms;
-	c->phase = CLEAN_READY;
-	return error;
+	int first = 0;
+	for (uint32_t i = 0; i < c->n_made; i++) {
+		struct segment *s = c->made[i];
+		int error = s->cleaned ? segment_remove(c->dir, s->base, CLEANED_SUFFIX) : 0;
+		first = first ? first : error;
+		segment_free(&s);
+	}
+	c->n_made = 0;
+	return first;
 }
 
 /* A segment that has lost nothing stays where it is. */
-static int drop_group(struct cleaning *c)
-{
-	int64_t base = c->dest->base;
-	segment_free(&c->dest);
-	return segment_remove(c->dir, base, CLEANED_SUFFIX);
-}
-
 static int end_group(struct cleaning *c)
 {
-	return c->changed ? finish_group(c) : drop_group(c);
+	if (!c->changed)
+		return clean_drop_made(c);
+	c->phase = CLEAN_READY;
+	return finish_made(c);
 }
 
 int clean_group_slice(struct cleaning *c)
@@ -236,7 +270,7 @@ int clean_group_slice(struct cleaning *c)
 	struct batch b;
 	int rc = 0;
 	while (rc == 0 && c->phase == CLEAN_FILTER && !clean_slice_is_over(c)) {
-		if (!c->dest)
+		if (c->n_made == 0)
 			rc = begin_group(c);
 		else if (c->source == c->group_end)
 			rc = end_group(c);

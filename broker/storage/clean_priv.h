@@ -23,6 +23,7 @@
 #ifndef SAMSA_STORAGE_CLEAN_PRIV_H
 #define SAMSA_STORAGE_CLEAN_PRIV_H
 
+#include "broker/base/must.h"
 #include "broker/storage/clean.h"
 #include "broker/storage/clean_txn.h"
 #include "broker/storage/filter.h"
@@ -39,6 +40,9 @@ enum {
 	CLEAN_IO_BYTES_MIN = 4096,
 	CLEAN_IO_BYTES_MAX = 64 << 20,
 };
+
+/* How long a log waits that could not be cleaned for want of room: others shall have their turn. */
+#define CLEAN_RETRY_NS INT64_C(60000000000)
 
 enum clean_phase { CLEAN_MAP, CLEAN_FILTER, CLEAN_READY, CLEAN_SWAP, CLEAN_END, CLEAN_OVER };
 
@@ -95,9 +99,11 @@ struct cleaning {
 	struct scan scan;
 	int64_t last_offset;        /* read so far */
 
-	/* The group that is written: sources [first, end). */
+	/* The group that is written: sources [first, end). `made`: what it becomes, by base; one segment, but
+	 * where a source has more offsets (brokers before 1.1), or what is left more bytes, than one can. */
 	uint32_t group_first, group_end;
-	struct segment *dest;
+	struct segment **made;
+	uint32_t n_made;
 	uint8_t *out;
 	size_t out_n, io_bytes;
 	int64_t written_offset;     /* the last */
@@ -111,6 +117,17 @@ struct cleaning {
 	uint64_t slice_bytes, slice_bytes_max;
 	struct clean_stats stats;
 };
+
+/* The segment that is written to. */
+static inline struct segment *clean_dest(const struct cleaning *c)
+{
+	must(c->n_made > 0);
+	return c->made[c->n_made - 1];
+}
+
+/* Removes what was made of the group and is not in place; what a failed SWAP has left is for recovery to
+ * judge. */
+int clean_drop_made(struct cleaning *c);
 
 /* On a helper. 0 or negative errno; the phase is the next one when its work is done. */
 int clean_map_slice(struct cleaning *c);

@@ -183,7 +183,7 @@ double log_dirt_ratio(const struct log_dirt *d)
 
 bool log_dirt_is_due(const struct log *log, const struct log_dirt *d)
 {
-	return d->cleanable_bytes > 0 &&
+	return d->cleanable_bytes > 0 && reactor_now_ns(log->home) >= log->clean_after_ns &&
 		(d->overdue_ms > 0 || log_dirt_ratio(d) > log->config->min_cleanable_dirty_ratio);
 }
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OFFSET_DIGITS = 20 };
+enum { OFFSET_DIGITS = 20, COPY_BYTES = 256 * 1024 };
 
 struct path path_in(const char *dir, const char *name)
 {
@@ -142,6 +142,26 @@ int file_replace(const char *path, const void *bytes, size_t n)
 	if (!error)
 		error = sys_rename(tmp.s, path);
 	return error ? error : file_sync_parent(path);
+}
+
+int file_copy_part(int from, const char *to, int64_t position, int64_t size)
+{
+	int fd = sys_open(to, SYS_WRITE | SYS_CREATE | SYS_TRUNCATE);
+	if (fd < 0)
+		return fd;
+	uint8_t *window = mem_alloc(COPY_BYTES);
+	int error = 0;
+	for (int64_t at = position; at < size && !error;) {
+		ssize_t n = sys_pread(from, window, (size_t)min_of(size - at, (int64_t)COPY_BYTES), at);
+		struct iovec iov = { window, (size_t)max_of(n, 0) };
+		error = n <= 0 ? (n ? (int)n : -EIO) : sys_pwritev(fd, &iov, 1, at - position);
+		at += max_of(n, 0);
+	}
+	free(window);
+	if (!error)
+		error = sys_sync(fd);
+	sys_close(fd);
+	return error;
 }
 
 int file_sync(const char *path)

@@ -50,6 +50,8 @@ int file_read(const char *path, size_t max, char **bytes, size_t *n);
 int file_replace(const char *path, const void *bytes, size_t n);
 /* Writes without flushing, over what was there. */
 int file_write(const char *path, const void *bytes, size_t n);
+/* The bytes [position, size) of an open file become another, which is flushed. */
+int file_copy_part(int from, const char *to, int64_t position, int64_t size);
 /* Flushes a file by name. -ENOENT is no error: who deletes needs no flush. */
 int file_sync(const char *path);
 /* -ENOENT is no error. */

@@ -162,22 +162,35 @@ bool log_failed(const struct log *log)
 
 /* ---- segments ---- */
 
+static void make_room_for_segments(struct log *log, uint32_t n)
+{
+	if (n <= log->room_segments)
+		return;
+	log->room_segments = max_of(n, max_of(log->room_segments * 2, 2u));
+	log->segments = mem_realloc(log->segments, log->room_segments * sizeof(struct segment *));
+}
+
 void log_add_segment(struct log *log, struct segment *s)
 {
 	must(log->n_segments == 0 || log_active(log)->base < s->base);
-	if (log->n_segments == log->room_segments) {
-		log->room_segments = log->room_segments ? log->room_segments * 2 : 2;
-		log->segments = mem_realloc(log->segments, log->room_segments * sizeof(struct segment *));
-	}
+	make_room_for_segments(log, log->n_segments + 1);
 	log->segments[log->n_segments++] = s;
+}
+
+void log_replace_segments(struct log *log, uint32_t at, uint32_t n, struct segment *const *by, uint32_t n_by)
+{
+	must(at + n <= log->n_segments);
+	make_room_for_segments(log, log->n_segments - n + n_by);
+	memmove(log->segments + at + n_by, log->segments + at + n,
+		(log->n_segments - at - n) * sizeof(struct segment *));
+	for (uint32_t i = 0; i < n_by; i++)
+		log->segments[at + i] = by[i];
+	log->n_segments += n_by - n;
 }
 
 void log_forget_segments(struct log *log, uint32_t from, uint32_t n)
 {
-	must(from + n <= log->n_segments);
-	memmove(log->segments + from, log->segments + from + n,
-		(log->n_segments - from - n) * sizeof(struct segment *));
-	log->n_segments -= n;
+	log_replace_segments(log, from, n, NULL, 0);
 }
 
 uint32_t log_segment_at(const struct log *log, int64_t offset)

@@ -138,6 +138,7 @@ struct log {
 	/* Compaction. */
 	struct cleaning *cleaning;      /* the one under way */
 	int64_t cleaned;                /* clean up to here; -1: never */
+	int64_t clean_after_ns;         /* one had no room: others come first until then */
 	bool uncleanable;
 	bool cleaning_held;             /* a copy of it is being made */
 	bool learns_times;              /* of segments, on a helper */
@@ -183,10 +184,17 @@ void log_go_on(struct log *log);
 void log_add_segment(struct log *log, struct segment *s);
 /* Takes the first `n` (or all behind the first `keep`) segments out of the row without freeing them. */
 void log_forget_segments(struct log *log, uint32_t from, uint32_t n);
+/* `n` segments, which the caller has freed, make room for others. */
+void log_replace_segments(struct log *log, uint32_t at, uint32_t n, struct segment *const *by, uint32_t n_by);
 /* The segment that holds `offset`: the last with base <= offset; n_segments when it is before the first. */
 uint32_t log_segment_at(const struct log *log, int64_t offset);
 /* Where the segment ends: the base of the next or the log's end. */
 int64_t log_segment_end(const struct log *log, uint32_t i);
+/* No offset of the segment is at or above it; INT64_MAX for the last. */
+static inline int64_t log_segment_limit(const struct log *log, uint32_t i)
+{
+	return i + 1 < log->n_segments ? log->segments[i + 1]->base : INT64_MAX;
+}
 void log_note_unstable(struct log *log);
 /* A segment is used: it is closed again when it is not for some time. */
 void log_watch_idle(struct log *log);

@@ -37,10 +37,22 @@ static int rebuild_alone(struct log_open *op, struct log *log, uint32_t i)
 	int error = state_restore(log, r.producers, 0, s->base, op->now_ms);
 	if (!error)
 		error = state_replay(log, r.producers, s->base);
-	if (!error)
-		error = recover_segment(&r, s);
+	do
+		error = error < 0 ? error : recover_segment(&r, log->segments[i++]);
+	while (error >= 0 && r.split_at >= 0);
 	producers_free(&r.producers);
 	return min_of(error, 0);
+}
+
+/* From the last on: one that is split makes those behind it move up. *first: of what is scanned anyhow. */
+static int rebuild_bad(struct log_open *op, struct log *log, const bool *bad, uint32_t *first)
+{
+	uint32_t before = log->n_segments;
+	int error = 0;
+	for (uint32_t i = *first; i-- > 0 && !error;)
+		error = bad[i] ? rebuild_alone(op, log, i) : 0;
+	*first += log->n_segments - before;
+	return error;
 }
 
 /* Epochs as the batches tell them. */
@@ -215,8 +227,8 @@ static int load(struct log_open *op, struct log *log, const struct sweep *found)
 	op->repair.files_removed = found->removed;
 	int error = load_segments(op, log, found, &bad);
 	uint32_t first = first_unflushed(op, log);
-	for (uint32_t i = 0; i < log->n_segments && i < first && !error; i++)
-		error = bad[i] ? rebuild_alone(op, log, i) : 0;
+	if (!error)
+		error = rebuild_bad(op, log, bad, &first);
 	free(bad);
 	if (error)
 		return error;

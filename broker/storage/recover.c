@@ -18,7 +18,7 @@
 #define LOGGER "kafka.log.LogLoader"
 
 enum {
-	COPY_BYTES = 256 * 1024,
+	SEARCH_BYTES = 256 * 1024,
 	PROGRESS_BYTES = 64 << 20, /* between two reports */
 };
 
@@ -31,9 +31,17 @@ static const char *fault(const struct recovery *r, const struct segment *s, cons
 		return "its CRC does not match";
 	if (batch_last_offset(b) <= r->last_offset)
 		return "its offset is not above that of the batch before";
-	if (batch_base_offset(b) > batch_last_offset(b) || !segment_fits_offset(s, batch_last_offset(b)))
+	if (batch_base_offset(b) > batch_last_offset(b) || batch_last_offset(b) < s->base)
 		return "its offset is not one of this segment";
 	return NULL;
+}
+
+/* Whether a good batch is too far from the segment's base for its indexes: what brokers before 1.1 have left
+ * (KAFKA-6264). The segment is to be split before it. */
+static bool overflows(const struct recovery *r, const struct segment *s, const struct batch *b)
+{
+	return !segment_fits_offset(s, batch_last_offset(b)) && batch_crc_is_good(b) &&
+		batch_last_offset(b) < log_segment_limit(r->log, log_segment_at(r->log, s->base));
 }
 
 static int take_batch(struct recovery *r, struct segment *s, const struct scanned *at)
@@ -58,7 +66,8 @@ static void report(struct recovery *r, uint64_t before, uint64_t n)
 }
 
 /* Takes batches as long as they are good: 1 a bad one (`why`), 0 the end, or negative errno. *position:
- * behind the last good one. */
+ * behind the last good one. r->split_at: it has ended at a
+ * good one that needs a segment of its own. */
 static int scan_good(struct recovery *r, struct segment *s, struct scan *scan, int64_t *position,
 	const char **why)
 {
@@ -66,11 +75,18 @@ static int scan_good(struct recovery *r, struct segment *s, struct scan *scan, i
 	int rc;
 	*position = 0;
 	while ((rc = scan_next(scan, &at)) == 1) {
-		if (r->verify || batch_is_control(&at.b))
+		bool fits = segment_fits_offset(s, batch_last_offset(&at.b));
+		if (r->verify || batch_is_control(&at.b) || !fits)
 			rc = scan_whole(scan, &at);
 		if (rc < 0)
 			return rc;
 		*why = fault(r, s, &at.b);
+		if (!*why && overflows(r, s, &at.b)) {
+			r->split_at = segment_base_for(&at.b, r->last_offset);
+			return 0;
+		}
+		if (!*why && !fits)
+			*why = "its offset is not one of this segment";
 		if (*why)
 			return 1;
 		rc = take_batch(r, s, &at);
@@ -84,12 +100,51 @@ static int scan_good(struct recovery *r, struct segment *s, struct scan *scan, i
 }
 
 static int cut(struct recovery *r, uint32_t i, int64_t position, const char *why);
+static int copy_cleaned(const struct segment *s, const char *dir, int64_t base, int64_t from, int64_t to)
+{
+	struct path path = path_of(dir, base, LOG_SUFFIX), cleaned = path_plus(&path, CLEANED_SUFFIX);
+	int error = file_copy_part(s->files->log_fd, cleaned.s, from, to);
+	return error ? error : sys_set_mtime(cleaned.s, s->mtime_ms);
+}
+
+/* The row has one more segment: what lies from `position` on. Both become files of their own, so that a crash
+ * leaves the old one or the two; the open one has lost its name. */
+static int split(struct recovery *r, struct segment *s, int64_t position)
+{
+	struct log *log = r->log;
+	int64_t base = r->split_at;
+	log_warn(LOGGER, "Segment %lld of %s has offsets that its index cannot hold: splitting it at %lld",
+		(long long)s->base, log_name(log), (long long)base);
+	int error = copy_cleaned(s, log->dir, s->base, 0, position);
+	if (!error)
+		error = copy_cleaned(s, log->dir, base, position, s->size);
+	if (!error)
+		error = segment_rename(log->dir, base, CLEANED_SUFFIX, SWAP_SUFFIX);
+	if (!error)
+		error = segment_rename(log->dir, s->base, CLEANED_SUFFIX, SWAP_SUFFIX);
+	if (!error)
+		error = sys_sync_dir(log->dir);
+	if (!error)
+		error = segment_rename(log->dir, s->base, SWAP_SUFFIX, "");
+	if (!error)
+		error = segment_rename(log->dir, base, SWAP_SUFFIX, "");
+	if (error)
+		return error;
+	struct segment *rest = segment_new(base, r->op->now_ms);
+	rest->size = s->size - position;
+	rest->mtime_ms = s->mtime_ms;
+	log_replace_segments(log, log_segment_at(log, s->base) + 1, 0, &rest, 1);
+	s->size = position;
+	segment_close(s);
+	return sys_sync_dir(log->dir);
+}
 
 int recover_segment(struct recovery *r, struct segment *s)
 {
 	struct scan scan;
 	const char *why;
 	int64_t position;
+	r->split_at = -1;
 	int rc = segment_open(s, r->log->dir);
 	if (!rc)
 		rc = segment_reset_indexes(s, r->log->dir);
@@ -99,6 +154,8 @@ int recover_segment(struct recovery *r, struct segment *s)
 	scan_open(&scan, s->files->log_fd, 0, s->size);
 	rc = scan_good(r, s, &scan, &position, &why);
 	scan_close(&scan);
+	if (rc == 0 && r->split_at >= 0)
+		rc = split(r, s, position);
 	r->cut = rc >= 0 && position < s->size;
 	if (r->cut)
 		rc = cut(r, log_segment_at(r->log, s->base), position, why);
@@ -144,10 +201,10 @@ static int follow_good(int fd, int64_t position, int64_t size, int64_t *end_offs
  * and where the good ones end, 0, or negative errno. */
 static int find_good(int fd, int64_t from, int64_t size, int64_t offset, int64_t *end_offset)
 {
-	uint8_t *window = mem_alloc(COPY_BYTES);
+	uint8_t *window = mem_alloc(SEARCH_BYTES);
 	int rc = 0;
 	while (rc == 0 && size - from >= BATCH_PEEK_BYTES) {
-		ssize_t n = sys_pread(fd, window, (size_t)min_of(size - from, (int64_t)COPY_BYTES), from);
+		ssize_t n = sys_pread(fd, window, (size_t)min_of(size - from, (int64_t)SEARCH_BYTES), from);
 		if (n < BATCH_PEEK_BYTES) {
 			rc = (int)min_of(n, 0);
 			break;
@@ -178,31 +235,12 @@ static int later_good(struct recovery *r, uint32_t i, int64_t *end_offset)
 	return rc < 0 ? rc : found;
 }
 
-static int copy(int from, int to, int64_t position, int64_t size)
-{
-	uint8_t *window = mem_alloc(COPY_BYTES);
-	int error = 0;
-	for (int64_t at = position; at < size && !error;) {
-		ssize_t n = sys_pread(from, window, (size_t)min_of(size - at, (int64_t)COPY_BYTES), at);
-		struct iovec iov = { window, (size_t)max_of(n, 0) };
-		error = n <= 0 ? (n ? (int)n : -EIO) : sys_pwritev(to, &iov, 1, at - position);
-		at += max_of(n, 0);
-	}
-	free(window);
-	return error ? error : sys_sync(to);
-}
-
 /* Copies the bytes behind the cut into <offset>.log.corrupt. */
 static int keep_aside(struct recovery *r, const struct segment *s, int64_t position, int64_t offset)
 {
 	struct path log_path = path_of(r->log->dir, offset, LOG_SUFFIX);
 	struct path path = path_plus(&log_path, CORRUPT_SUFFIX);
-	int fd = sys_open(path.s, SYS_WRITE | SYS_CREATE | SYS_TRUNCATE);
-	if (fd < 0)
-		return fd;
-	int error = copy(s->files->log_fd, fd, position, s->size);
-	sys_close(fd);
-	return error;
+	return file_copy_part(s->files->log_fd, path.s, position, s->size);
 }
 
 static int drop_later(struct recovery *r, uint32_t i, bool keep)

@@ -17,6 +17,7 @@ struct recovery {
 	int64_t last_offset;         /* of the last good batch so far; -1 none */
 	uint64_t bytes_all;          /* to scan, for the progress */
 	bool cut;                    /* the segment was cut */
+	int64_t split_at;            /* it was split: the next in the row was a part of it; -1 */
 };
 
 /* 0 or negative errno of the disk; r->cut tells whether what follows cannot count. */

@@ -368,6 +368,13 @@ bool segment_fits_offset(const struct segment *s, int64_t last_offset)
 	return last_offset >= s->base && last_offset - s->base <= INT32_MAX;
 }
 
+int64_t segment_base_for(const struct batch *b, int64_t last)
+{
+	/* A message set of magic 0 or 1 does not tell where it begins. */
+	int64_t base = batch_is_legacy(b) ? batch_last_offset(b) - INT32_MAX : batch_base_offset(b);
+	return max_of(base, last + 1);
+}
+
 int segment_note(struct segment *s, const char *dir, const struct batch *b, int64_t position,
 	int64_t index_interval_bytes)
 {

@@ -93,6 +93,8 @@ int segment_unlink(const char *dir, int64_t base);
 /* Whether an entry for `last_offset` has a place in both indexes of at most `index_bytes`. */
 bool segment_indexes_full(const struct segment *s, int64_t index_bytes);
 bool segment_fits_offset(const struct segment *s, int64_t last_offset);
+/* The base of a segment whose first batch this is; `last` is in the one before. */
+int64_t segment_base_for(const struct batch *b, int64_t last);
 /* A batch stands (or will) at `position`: timestamps and index entries. Writes index files when their
  * tails are full. */
 int segment_note(struct segment *s, const char *dir, const struct batch *b, int64_t position,

@@ -161,6 +161,8 @@ static void small_map(void)
 	fill_with(s, BATCHES, CODEC_NONE);
 	CU_ASSERT_EQUAL(st_clean_log(s, NOW_MS, 24, &op), -ENOMEM);
 	CU_ASSERT(!op.uncleanable && strstr(op.why, "dedupe.buffer") != NULL);
+	struct log_dirt dirt; /* others come first now */
+	CU_ASSERT(log_measure_dirt(s->log, &dirt) && !log_dirt_is_due(s->log, &dirt));
 	see(s);
 	st_close(s);
 }
@@ -193,6 +195,40 @@ static void end_is_told(void)
 	st_walk(&s, &batches);
 	CU_ASSERT_EQUAL(batches, 1 + end - active);
 	CU_ASSERT_EQUAL(st_close(&s), end);
+}
+
+/* More offsets in a segment than one can have, as brokers before 1.1 left them: it becomes as many as it
+ * needs. */
+static void wide_segment(void)
+{
+	static const int64_t offsets[] = { 0, 3, INT64_C(5) << 31, (INT64_C(5) << 31) + 3, INT64_C(9) << 31 };
+	struct st_log s = { .config = config_of() };
+	const char *dir = st_dir("wide-0");
+	int64_t active = offsets[countof(offsets) - 1];
+	for (size_t i = 0; i < countof(offsets); i++) {
+		struct buf *b = keyed(offsets[i], CODEC_NONE, 0, 0);
+		int64_t base = offsets[i] < active ? 0 : active;
+		st_append_file(path_of(dir, base, LOG_SUFFIX).s, b->bytes, b->used);
+		st_write(path_of(dir, base, INDEX_SUFFIX).s, "", 0);
+		buf_put(b);
+	}
+	must(st_open(&s, dir, LOG_STOP_CLEAN, 0, 0) == 0);
+	must(log_segments(s.log) == 2);
+	int64_t end = log_end_offset(s.log);
+	log_set_high_watermark(s.log, end);
+	struct log_clean op;
+	CU_ASSERT_EQUAL(st_clean_log(&s, NOW_MS, 0, &op), 0);
+	CU_ASSERT(op.to == active && !log_is_uncleanable(s.log));
+	CU_ASSERT_EQUAL(log_segments(s.log), 3);
+	CU_ASSERT(st_size(path_of(dir, offsets[2], LOG_SUFFIX).s) > 0);
+	CU_ASSERT_EQUAL(st_count(dir, ".log"), 3);
+	nothing_half_done(&s);
+	uint32_t batches, again;
+	uint64_t sum = st_walk(&s, &batches);
+	CU_ASSERT_EQUAL(st_close(&s), end);
+	CU_ASSERT_EQUAL(st_open(&s, dir, LOG_STOP_CRASHED, 0, 0), 0);
+	CU_ASSERT(s.repair.bytes_cut == 0 && st_walk(&s, &again) == sum && again == batches);
+	st_close(&s);
 }
 
 /* ---- given up ---- */
@@ -574,10 +610,10 @@ static void rate(void)
 }
 
 static const struct ut_case cases[] = {
-	UT(whole_range), UT(small_map), UT(end_is_told), UT(stopped), UT(truncated), UT(files_torn_away),
-	UT(switched_off), UT(detached), UT(failed_disk), UT(damaged), UT(slices_outlive_it),
-	UT(producers_stay_known), UT(every_step), UT(bounds), UT(times_are_learned), UT(wrong_checkpoints),
-	UT(rate),
+	UT(whole_range), UT(small_map), UT(end_is_told), UT(wide_segment), UT(stopped), UT(truncated),
+	UT(files_torn_away), UT(switched_off), UT(detached), UT(failed_disk), UT(damaged),
+	UT(slices_outlive_it), UT(producers_stay_known), UT(every_step), UT(bounds), UT(times_are_learned),
+	UT(wrong_checkpoints), UT(rate),
 };
 
 int main(void)

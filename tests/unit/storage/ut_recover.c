@@ -374,6 +374,80 @@ static void a_complete_swap_takes_its_place(void)
 	free(more);
 }
 
+/* ---- offsets that an index cannot hold, as brokers before 1.1 have left them in one segment ---- */
+
+#define FAR (INT64_C(5) << 31)
+
+static const int64_t wide[] = { 0, 10, FAR, FAR + 10, 3 * FAR, 3 * FAR + 10 };
+enum { IN_ONE = 5 }; /* of them; the last is alone in a segment */
+
+static void put(const char *dir, int64_t base, int first, int n)
+{
+	struct path log = path_of(dir, base, LOG_SUFFIX);
+	st_write(log.s, "", 0);
+	for (int i = first; i < first + n; i++) {
+		struct buf *b = st_make(&(struct st_batch){ .base_offset = wide[i], .timestamp = ST_NOW_MS });
+		st_append_file(log.s, b->bytes, b->used);
+		buf_put(b);
+	}
+}
+
+static const char *make_wide(bool with_index)
+{
+	const char *dir = st_dir("wide");
+	put(dir, 0, 0, IN_ONE);
+	put(dir, wide[IN_ONE], IN_ONE, 1);
+	st_write(path_of(dir, wide[IN_ONE], INDEX_SUFFIX).s, "", 0);
+	if (with_index)
+		st_write(path_of(dir, 0, INDEX_SUFFIX).s, "", 0);
+	return dir;
+}
+
+static void check_wide(const char *dir, enum log_stop stop)
+{
+	struct st_log s = { .config = st_config() };
+	uint32_t found;
+	CU_ASSERT_EQUAL_FATAL(st_open(&s, dir, stop, 0, 0), 0);
+	CU_ASSERT(!s.repair.damaged && s.repair.bytes_cut == 0);
+	CU_ASSERT_EQUAL(log_segments(s.log), 4);
+	CU_ASSERT_EQUAL(log_end_offset(s.log), wide[IN_ONE] + 1);
+	st_walk(&s, &found);
+	CU_ASSERT_EQUAL(found, countof(wide));
+	st_close(&s);
+	CU_ASSERT_EQUAL(st_open(&s, dir, LOG_STOP_CRASHED, 0, 0), 0);
+	CU_ASSERT(log_segments(s.log) == 4 && s.repair.bytes_cut == 0);
+	st_close(&s);
+	CU_ASSERT_EQUAL(st_count(dir, CLEANED_SUFFIX) + st_count(dir, SWAP_SUFFIX), 0);
+	CU_ASSERT_EQUAL(st_count(dir, CORRUPT_SUFFIX), 0);
+}
+
+static void wide_segments_are_split(void)
+{
+	check_wide(make_wide(true), LOG_STOP_CRASHED);
+	check_wide(make_wide(false), LOG_STOP_CLEAN); /* only its index is made anew */
+}
+
+/* As a crash amid the split leaves it. */
+static void half_split(void)
+{
+	for (int step = 0; step < 4; step++) {
+		const char *dir = make_wide(true);
+		struct path head = path_of(dir, 0, LOG_SUFFIX), tail = path_of(dir, wide[2], LOG_SUFFIX);
+		put(dir, wide[2], 2, IN_ONE - 2);
+		sys_rename(tail.s, path_plus(&tail, step == 0 ? CLEANED_SUFFIX : SWAP_SUFFIX).s);
+		struct path kept = path_plus(&head, ".kept");
+		sys_rename(head.s, kept.s);
+		put(dir, 0, 0, 2);
+		if (step < 3) {
+			sys_rename(head.s, path_plus(&head, step < 2 ? CLEANED_SUFFIX : SWAP_SUFFIX).s);
+			sys_rename(kept.s, head.s);
+		} else {
+			sys_unlink(kept.s);
+		}
+		check_wide(dir, LOG_STOP_CRASHED);
+	}
+}
+
 static const struct ut_case cases[] = {
 	UT(cut_at_every_byte), UT(cut_to_nothing), UT(a_tail_of_zeros), UT(a_tail_of_garbage),
 	UT(flipped_bits),
@@ -381,7 +455,7 @@ static const struct ut_case cases[] = {
 	UT(a_killed_broker_loses_nothing_written), UT(missing_and_damaged_indexes),
 	UT(a_damaged_snapshot_gives_way_to_an_older_one), UT(a_damaged_epoch_checkpoint_is_read_from_the_log),
 	UT(a_damaged_topic_id_is_refused), UT(start_above_the_end), UT(leftovers_are_swept),
-	UT(a_complete_swap_takes_its_place),
+	UT(a_complete_swap_takes_its_place), UT(wide_segments_are_split), UT(half_split),
 };
 
 int main(void)
