@@ -1,4 +1,4 @@
-"""Apache Kafka's broker beside ours, on one ZooKeeper. A later step joins them; until then neither harms the other: ours
+"""Apache Kafka's broker beside ours, on one ZooKeeper. They are no cluster yet, and neither harms the other: ours
 as the controller leaves what the other leads alone and says so, and does not join a cluster that another one controls."""
 import json
 import time

@@ -1,4 +1,4 @@
-"""What 0210_same_answers.py asks both brokers: every API that clients of this step use, as it should be asked and as it
+"""What 0210_same_answers.py asks both brokers: every API that clients use, as it should be asked and as it
 should not, in old versions and new. A step must not depend on how fast a broker is."""
 import struct
 import uuid
