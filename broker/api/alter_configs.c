@@ -4,8 +4,9 @@
  *	request -> for each resource: read what it has -> the steps -> checked -> written -> announced
  *
  * Facts: kafka.server.ConfigAdminManager and ZkAdminManager of 3.9, and their words, because clients show and
- * test them. Better than there: of two changes to one resource at a time none is lost, and what ZooKeeper
- * would choke on is refused. */
+ * test them. Better than there: of two changes to one resource at a time none is lost; what ZooKeeper would
+ * choke on is refused, and so is a listener whose place is not free: 3.9 takes it, goes on without it, and
+ * does not come up again. */
 #include "broker/api/api.h"
 #include "broker/api/handlers.h"
 #include "broker/api/resources.h"

@@ -47,11 +47,13 @@ static int renew_tls(struct change *c, const struct net_listener *l, struct door
 	return -EINVAL;
 }
 
-/* A new one is bound, or at least its certificates are read. */
+/* A new one is bound, or at least its certificates are read and its place is found free. */
 static int make_gate(struct change *c, const struct net_listener *l, struct door_change_of *of)
 {
 	const struct net *net = c->net;
 	struct gate_plan plan = { &net->config, net->lanes, net->n_cores, of->shares_port };
+	if (c->only_prove && gate_prove(l, &plan, c->error) != 0)
+		return -EINVAL;
 	if (c->only_prove)
 		return l->tls ? tls_make(&of->tls, l->tls, c->error) : 0;
 	of->fresh = gate_new(l, &plan, c->error);
@@ -100,9 +102,25 @@ static void fini(struct change *c)
 	free(c);
 }
 
+/* One after the other: the place that one has bound and not yet opened is not free to the next. */
+static void begin(struct net *net, struct reactor *here)
+{
+	while (net->changing)
+		fiber_wait(here, &net->changed);
+	net->changing = true;
+}
+
+static void end(struct net *net)
+{
+	net->changing = false;
+	fiber_event_set(&net->changed);
+	fiber_event_init(&net->changed);
+}
+
 static int run(struct net *net, struct reactor *here, const struct net_config *to, bool only_prove,
 	       char error[TLS_ERROR_BYTES])
 {
+	begin(net, here);
 	struct change *c = mem_zalloc(sizeof *c);
 	struct call call;
 	must(to->n_listeners > 0 && to->n_listeners <= NET_LISTENERS_MAX);
@@ -118,6 +136,7 @@ static int run(struct net *net, struct reactor *here, const struct net_config *t
 	}
 	int rc = c->rc;
 	fini(c);
+	end(net);
 	return rc;
 }
 

@@ -12,19 +12,31 @@
 
 enum { GATE_MAGIC = 0x06a7e11d };
 
+static int cannot_listen(const struct net_listener *l, int rc, char error[TLS_ERROR_BYTES])
+{
+	snprintf(error, TLS_ERROR_BYTES, "listener %s cannot listen on %s:%u: %s", l->name,
+		 l->host && l->host[0] ? l->host : "*", l->port, strerror(-rc));
+	return rc;
+}
+
+int gate_prove(const struct net_listener *l, const struct gate_plan *plan, char error[TLS_ERROR_BYTES])
+{
+	/* Sockets that share their port would let two brokers listen on one without a word. */
+	int rc = plan->shares_port ? 0 : sys_port_taken(l->host ? l->host : "", l->port);
+	return rc < 0 ? cannot_listen(l, rc, error) : 0;
+}
+
 static int bind_gate(struct gate *g, const struct gate_plan *plan, char error[TLS_ERROR_BYTES])
 {
 	const struct net_listener *l = &g->listener;
-	/* Sockets that share their port would let two brokers listen on one without a word. */
-	int rc = l->port && !plan->shares_port ? sys_port_taken(l->host, l->port) : 0;
-	if (rc == 0)
-		rc = sys_listen(l->host, l->port, plan->config->backlog, &g->bound);
+	int rc = gate_prove(l, plan, error);
 	if (rc < 0)
-		snprintf(error, TLS_ERROR_BYTES, "listener %s cannot listen on %s:%u: %s", l->name,
-			 l->host && l->host[0] ? l->host : "*", l->port, strerror(-rc));
-	else
-		g->io.fd = rc;
-	return min_of(rc, 0);
+		return rc;
+	rc = sys_listen(l->host, l->port, plan->config->backlog, &g->bound);
+	if (rc < 0)
+		return cannot_listen(l, rc, error);
+	g->io.fd = rc;
+	return 0;
 }
 
 static int read_rules(struct gate *g, const struct net_listener *l, char error[TLS_ERROR_BYTES])

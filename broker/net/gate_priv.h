@@ -46,6 +46,8 @@ struct gate_plan {
 	bool shares_port; /* with another gate of ours, which will go */
 };
 
+/* Whether its place could be bound now; blocks. 0, or negative errno and a line. */
+int gate_prove(const struct net_listener *l, const struct gate_plan *plan, char error[TLS_ERROR_BYTES]);
 /* Binds and makes the TLS context; blocks. NULL, and a line. */
 struct gate *gate_new(const struct net_listener *l, const struct gate_plan *plan,
 		      char error[TLS_ERROR_BYTES]);

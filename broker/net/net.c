@@ -70,6 +70,7 @@ struct net *net_new(const struct net_config *config, struct reactor **cores, int
 	net->config.ip_limits = NULL;
 	net->cores = mem_dup(cores, (size_t)n_cores * sizeof(struct reactor *));
 	net->n_cores = n_cores;
+	fiber_event_init(&net->changed);
 	net->open.run = run_open;
 	net->shut.run = run_shut;
 	net->shut_now.run = run_shut_now;

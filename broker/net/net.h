@@ -78,11 +78,11 @@ struct lane *net_lane(const struct net *net, int core);
  * loses its connections; one that is elsewhere, or speaks otherwise, than the one of its name goes and
  * comes. One that stays keeps its connections, whatever becomes of its limits; with other TLS keys new
  * connections get a new context, which must be one that may follow (tlsctx_may_replace). All or nothing:
- * 0, or negative errno with one line in `error`. Waits: in a fiber of `here`, one at a time, between
+ * 0, or negative errno with one line in `error`. Waits: in a fiber of `here`, always the same, between
  * net_open() and net_close(). */
 int net_change(struct net *net, struct reactor *here, const struct net_config *to,
 	       char error[TLS_ERROR_BYTES]);
-/* Whether it could, but for what only binding tells. */
+/* Whether it could, as things are now. Several may ask at a time. */
 int net_prove(struct net *net, struct reactor *here, const struct net_config *to,
 	      char error[TLS_ERROR_BYTES]);
 /* Starts to accept. `from` is the caller's reactor. */

@@ -4,6 +4,7 @@
 
 #include "broker/net/door_priv.h"
 #include "broker/net/net.h"
+#include "broker/reactor/fiber.h"
 
 struct net {
 	unsigned magic;
@@ -14,6 +15,8 @@ struct net {
 	struct door *door;
 	/* Where the listeners are bound; with whoever changes them. */
 	struct sys_addr places[NET_LISTENERS_MAX];
+	bool changing;
+	struct fiber_event changed; /* set, and begun anew, at the end of each change */
 	struct msg open, shut, shut_now;
 	struct reactor *closer;   /* who waits for `closed` */
 	struct msg *closed;
