@@ -6,11 +6,10 @@ import os
 import random
 import subprocess
 import time
-from collections import defaultdict
 
 import kmsg
 from harness import Cluster, wait_for
-from java import Load
+from java import CONSUMED, STUBBORN, Load, consumed
 
 TIMEOUT = 300
 PARTITIONS, PER_SECOND, DIRS = 3, 3000, 3
@@ -26,7 +25,7 @@ def test(env):
         broker = cluster.broker(log_dirs=",".join(folders), log_segment_delete_delay_ms=1000).start()
         broker.create_topic("load", PARTITIONS, segment_bytes=262144)
         moves = Moves(broker, folders)
-        load = Load(load_config(broker), "load", PARTITIONS, PER_SECOND, env.path("load"))
+        load = Load(broker.client_config(**STUBBORN), "load", PARTITIONS, PER_SECOND, env.path("load"))
         reader = Reader(broker, env.path("read"))
         try:
             for kill in range(KILLS[env.target]):
@@ -47,21 +46,16 @@ def test(env):
         finally:
             load.kill()
             reader.kill()
-        check(load, seen)
+        load.check(seen)
         if reads_on:
-            check(load, reader.seen())
+            load.check(reader.seen())
         assert moves.done >= 5 * PARTITIONS
         one_each(folders, moves)
         broker.stop()
         one_each(folders, moves)
         broker.start()
-        check(load, stored(broker))
+        load.check(stored(broker))
         broker.stop()
-
-
-def load_config(broker):
-    return broker.client_config(acks="all", linger_ms=2, delivery_timeout_ms=120000, request_timeout_ms=10000,
-                                reconnect_backoff_max_ms=200, retry_backoff_max_ms=200, buffer_memory=4194304)
 
 
 class Reader:
@@ -71,7 +65,7 @@ class Reader:
         self.path = path
         with open(path, "wb") as out:
             self.process = subprocess.Popen(
-                ["kcat", "-b", broker.bootstrap, "-C", "-t", "load", "-o", "beginning", "-q", "-u", "-E", "-f", "%p %o %s\n",
+                ["kcat", "-b", broker.bootstrap, "-C", "-t", "load", "-o", "beginning", "-q", "-u", "-E", "-f", CONSUMED,
                  "-X", "reconnect.backoff.max.ms=200"], stdout=out, stderr=subprocess.DEVNULL)
 
     def count(self):
@@ -80,7 +74,7 @@ class Reader:
 
     def seen(self):
         with open(self.path) as f:
-            return parse(f.read())
+            return consumed(f.read())
 
     def kill(self):
         self.process.kill()
@@ -142,26 +136,4 @@ def one_each(folders, moves):
 def stored(broker):
     """{partition: [(offset, number)]} as a consumer sees it."""
     wait_for("the partitions are led", lambda: broker.kcat("-L", "-t", "load").count("leader 1,") == PARTITIONS)
-    return parse(broker.kcat("-C", "-t", "load", "-o", "beginning", "-e", "-q", "-f", "%p %o %s\n"))
-
-
-def parse(said):
-    seen = defaultdict(list)
-    for line in said.splitlines():
-        partition, offset, marked, number = line.split()[:4]
-        assert partition == marked
-        seen[int(partition)].append((int(offset), int(number)))
-    return seen
-
-
-def check(load, seen):
-    assert not load.lost, f"the producer gave up on {len(load.lost)}: {load.lost[:3]}"
-    assert len(load.acked) == load.sent > 0
-    for partition, rows in seen.items():
-        offsets, numbers = zip(*rows)
-        assert list(offsets) == list(range(len(offsets))), f"partition {partition}: offsets with a gap"
-        assert list(numbers) == list(range(len(numbers))), f"partition {partition}: lost, doubled or reordered"
-    where = {(partition, number): offset for partition, rows in seen.items() for offset, number in rows}
-    for record, offset in load.acked.items():
-        # A retry that the broker recognises as a copy it has is acknowledged without an offset.
-        assert record in where and offset in (where[record], -1), f"{record} was acknowledged at {offset}"
+    return consumed(broker.kcat("-C", "-t", "load", "-o", "beginning", "-e", "-q", "-f", CONSUMED))

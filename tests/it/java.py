@@ -1,4 +1,5 @@
 """Kafka's Java commands, run in one JVM for each version (tests/peers/Serve.java), since each JVM costs seconds."""
+import collections
 import functools
 import os
 import re
@@ -83,6 +84,22 @@ def stop_all():
         server.stop()
 
 
+# A producer that goes on through the deaths of its broker.
+STUBBORN = {"acks": "all", "linger_ms": 2, "delivery_timeout_ms": 120000, "request_timeout_ms": 10000,
+            "reconnect_backoff_max_ms": 200, "retry_backoff_max_ms": 200, "buffer_memory": 4194304}
+CONSUMED = "%p %o %s\n"      # kcat's -f for consumed()
+
+
+def consumed(said):
+    """{partition: [(offset, number)]} of what kcat says of a load's topic, in its order."""
+    seen = collections.defaultdict(list)
+    for line in said.splitlines():
+        partition, offset, marked, number = line.split()[:4]
+        assert partition == marked
+        seen[int(partition)].append((int(offset), int(number)))
+    return seen
+
+
 class Load:
     """tests/peers/Load.java beside the test: numbered records, and what became of each."""
 
@@ -110,6 +127,19 @@ class Load:
                     self.sent, self.pause_ms = int(rest[0]), int(rest[2])
         assert self.process.returncode == 0, f"the load ended with {self.process.returncode}, see {self.log}.err"
         return self
+
+    def check(self, seen):
+        """That a consumer saw each record once, in its order, and where the producer was told."""
+        assert not self.lost, f"the producer gave up on {len(self.lost)}: {self.lost[:3]}"
+        assert len(self.acked) == self.sent > 0
+        for partition, rows in seen.items():
+            offsets, numbers = zip(*rows)
+            assert list(offsets) == list(range(len(offsets))), f"partition {partition}: offsets with a gap"
+            assert list(numbers) == list(range(len(numbers))), f"partition {partition}: lost, doubled or reordered"
+        where = {(partition, number): offset for partition, rows in seen.items() for offset, number in rows}
+        for record, offset in self.acked.items():
+            # A retry that the broker recognises as a copy it has is acknowledged without an offset.
+            assert record in where and offset in (where[record], -1), f"{record} was acknowledged at {offset}"
 
     def kill(self):
         self.process.kill()
