@@ -1,9 +1,9 @@
 /* api_test.c - see api_test.h. */
 #include "tests/unit/api/api_test.h"
+#include "tests/unit/ut_config.h"
 
 #include "broker/api/handlers.h"
 #include "broker/cluster/shard.h"
-#include "broker/config/problems.h"
 
 #include "headers.kmsg.h"
 
@@ -148,19 +148,6 @@ bool at_raw(struct api_test *t, const void *bytes, size_t n, int32_t correlation
 
 /* ---- the broker ---- */
 
-static struct config *load_config(void)
-{
-	struct config_source source = { "test.properties", slice_str(properties), NULL };
-	struct problems problems;
-	problems_init(&problems);
-	struct config *c = config_load(&source, NULL, 0, &problems);
-	for (const struct problem *p = problems.first; p && !c; p = p->next)
-		fprintf(stderr, "%s\n", p->text);
-	must(c);
-	problems_free(&problems);
-	return c;
-}
-
 static void set_brokers(struct api_test *t, struct meta_edit *e)
 {
 	struct meta_endpoint at[] = {
@@ -201,7 +188,7 @@ static void open_net(struct api_test *t)
 void at_begin(struct api_test *t)
 {
 	struct hash_seed seed = { 1, 2 };
-	*t = (struct api_test){ .config = load_config(), .metrics = metrics_new(AT_CORES) };
+	*t = (struct api_test){ .config = ut_config(properties, NULL, 0), .metrics = metrics_new(AT_CORES) };
 	t->helpers = sys_helpers_start(1);
 	t->control = reactor_new(REACTOR_CONTROL, t->helpers);
 	t->api = (struct api){ .config = t->config, .dynamic = dynamic_new(t->config),

@@ -1,6 +1,7 @@
 /* ut_describe.c - DescribeConfigs against what a 3.9.2 broker answered from the same properties file. */
 #include "broker/config/describe.h"
 #include "tests/unit/config/golden.h"
+#include "tests/unit/ut_config.h"
 
 #include <errno.h>
 
@@ -36,14 +37,7 @@ static struct config *load(const char *path)
 {
 	size_t n;
 	char *text = golden_read(path, &n);
-	struct config_source source = { path, slice_of(text, n), NULL };
-	struct problems problems;
-	problems_init(&problems);
-	struct config *c = config_load(&source, NULL, 0, &problems);
-	for (const struct problem *p = problems.first; p && !c; p = p->next)
-		fprintf(stderr, "%s\n", p->text);
-	must(c);
-	problems_free(&problems);
+	struct config *c = ut_config(text, NULL, 0);
 	free(text);
 	return c;
 }
@@ -224,12 +218,8 @@ static void retention_from_everywhere(void)
 		{ "log.retention.minutes", "2" }, { "log.retention.hours", "3" } };
 	static const struct config_setting own[] = { { "retention.ms", "9" }, { "unknown.here", "1" } };
 	struct config_layers both = { { all, 3 }, { all, 3 } };
-	struct config_source source = { "f", SLICE_LIT("zookeeper.connect=z\nlog.retention.ms=4\n"
-						       "log.retention.minutes=5\nlog.retention.hours=6\n"),
-						NULL };
-	struct problems problems;
-	problems_init(&problems);
-	struct config *c = config_load(&source, NULL, 0, &problems);
+	struct config *c = ut_config("zookeeper.connect=z\nlog.retention.ms=4\nlog.retention.minutes=5\n"
+				     "log.retention.hours=6\n", NULL, 0);
 	struct describe_result r;
 	struct arena a;
 	arena_init(&a, 64 << 20);
@@ -244,7 +234,6 @@ static void retention_from_everywhere(void)
 	arena_free(&a);
 	drop_kept();
 	config_free(c);
-	problems_free(&problems);
 }
 
 static void fails_when_memory_ends(void)

@@ -2,25 +2,13 @@
  * told. */
 #include "broker/config/dynamic.h"
 #include "tests/unit/config/golden.h"
+#include "tests/unit/ut_config.h"
 
 #define FILE_TEXT                                                                                      \
 	"zookeeper.connect=zk:2181\nbroker.id=1\nlog.retention.hours=1\nnum.io.threads=8\n"            \
 	"listeners=IN://h:9092,OUT://h:9093\nlistener.security.protocol.map=IN:PLAINTEXT,OUT:SSL\n"     \
 	"inter.broker.listener.name=IN\nssl.keystore.location=/base\n"                                 \
 	"listener.name.out.ssl.keystore.location=/out\nmax.connections=100\n"
-
-static struct config *load(const char *text)
-{
-	struct config_source source = { "f", slice_str(text), NULL };
-	struct problems problems;
-	problems_init(&problems);
-	struct config *c = config_load(&source, NULL, 0, &problems);
-	for (const struct problem *p = problems.first; p && !c; p = p->next)
-		fprintf(stderr, "%s\n", p->text);
-	must(c);
-	problems_free(&problems);
-	return c;
-}
 
 /* "a=1", "b=2", NULL as a layer; in the arena. */
 static struct config_layer layer_of(struct arena *a, const char *const *texts)
@@ -74,7 +62,7 @@ static int rooms_change(void *arg, const struct config *fresh, unsigned appliers
 
 static void begin_with(const char *file, bool running)
 {
-	f = (struct fixture){ .file = load(file) };
+	f = (struct fixture){ .file = ut_config(file, NULL, 0) };
 	f.d = dynamic_new(f.file);
 	arena_init(&f.arena, 1 << 20);
 	f.rooms = (struct dynamic_rooms){ &f, rooms_prove, rooms_change, rooms_follow };

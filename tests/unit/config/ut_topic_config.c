@@ -1,19 +1,15 @@
 /* ut_topic_config.c - settings of one topic over those of the broker. */
 #include "broker/config/topic_config.h"
 #include "tests/unit/config/golden.h"
+#include "tests/unit/ut_config.h"
 
 static struct arena arena;
 
 static struct config *broker_of(const char *text)
 {
 	char *whole = mem_printf("zookeeper.connect=zk:2181\n%s\n", text);
-	struct config_source source = { "f", slice_str(whole), NULL };
-	struct problems problems;
-	problems_init(&problems);
-	struct config *c = config_load(&source, NULL, 0, &problems);
-	problems_free(&problems);
+	struct config *c = ut_config(whole, NULL, 0);
 	free(whole);
-	must(c);
 	return c;
 }
 

@@ -5,6 +5,7 @@
 
 #include "tests/sim/zk_sim.h"
 #include "tests/unit/ut.h"
+#include "tests/unit/ut_config.h"
 #include "zkutil/claim.h"
 
 #include "leader_and_isr.kmsg.h"
@@ -153,18 +154,13 @@ static bool is_done(void *arg)
 static void run_in_worlds(void (*script)(void))
 {
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-		struct problems problems;
-		struct config_source source = { "f", slice_str(whole), NULL };
-		problems_init(&problems);
 		sim_new(seed);
 		zk_sim_new(sim_host_new("zoo", 1));
 		memset(&w, 0, sizeof w);
 		w.script = script;
 		w.host = sim_host_new("broker", 1);
 		sim_on(w.host);
-		w.config = config_load(&source, NULL, 0, &problems);
-		must(w.config);
-		problems_free(&problems);
+		w.config = ut_config(whole, NULL, 0);
 		w.control = sim_reactor(w.host, REACTOR_CONTROL, NULL);
 		must(fiber_start(w.control, "script", run_script, NULL));
 		CU_ASSERT_TRUE(sim_run_until(is_done, NULL, LIMIT_MS));

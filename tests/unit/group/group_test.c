@@ -1,8 +1,8 @@
 /* group_test.c - see group_test.h. */
 #include "tests/unit/group/group_test.h"
+#include "tests/unit/ut_config.h"
 
 #include "broker/cluster/names.h"
-#include "broker/config/problems.h"
 #include "broker/group/load.h"
 #include "broker/group/offsets.h"
 
@@ -14,15 +14,7 @@ enum { TURNS_MAX = 100000 };
 static struct config *load_config(const char *const *overrides, size_t n)
 {
 	static const char text[] = "broker.id=1\nzookeeper.connect=localhost:1\nlog.dirs=/nowhere\n";
-	struct config_source source = { "test.properties", slice_str(text), NULL };
-	struct problems problems;
-	problems_init(&problems);
-	struct config *c = config_load(&source, overrides, n, &problems);
-	for (const struct problem *p = problems.first; p && !c; p = p->next)
-		fprintf(stderr, "%s\n", p->text);
-	must(c);
-	problems_free(&problems);
-	return c;
+	return ut_config(text, overrides, n);
 }
 
 static void set_role(struct group_test *t, int32_t leader, int32_t epoch)

@@ -1,8 +1,8 @@
 /* group_world.c - see group_world.h. */
 #include "tests/unit/group/group_world.h"
+#include "tests/unit/ut_config.h"
 
 #include "broker/cluster/names.h"
-#include "broker/config/problems.h"
 #include "broker/storage/log.h"
 
 #include <string.h>
@@ -91,15 +91,7 @@ static struct config *load_config(const char *settings)
 {
 	char text[CONFIG_BYTES];
 	snprintf(text, sizeof text, "%s%s", base, settings);
-	struct config_source source = { "test.properties", slice_str(text), NULL };
-	struct problems problems;
-	problems_init(&problems);
-	struct config *c = config_load(&source, NULL, 0, &problems);
-	for (const struct problem *p = problems.first; p && !c; p = p->next)
-		fprintf(stderr, "%s\n", p->text);
-	must(c);
-	problems_free(&problems);
-	return c;
+	return ut_config(text, NULL, 0);
 }
 
 static void set_up(struct group_world *w, void *arg)

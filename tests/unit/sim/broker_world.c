@@ -26,6 +26,7 @@
 #include "broker/protocol/batch.h"
 #include "tests/sim/zk_sim.h"
 #include "tests/unit/sim/kclient.h"
+#include "tests/unit/ut_config.h"
 
 #include "create_topics.kmsg.h"
 #include "describe_cluster.kmsg.h"
@@ -612,13 +613,8 @@ static void read_back(void *arg)
 
 static void broker_main(void *arg)
 {
-	struct problems problems;
-	struct config_source source = { "sim.properties", slice_str(w.config), NULL };
 	must(arg == NULL);
-	problems_init(&problems);
-	struct config *config = config_load(&source, NULL, 0, &problems);
-	must(config != NULL);
-	problems_free(&problems);
+	struct config *config = ut_config(w.config, NULL, 0);
 	int status = process_serve(config, NULL);
 	config_free(config);
 	sys_exit(status);
