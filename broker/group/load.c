@@ -86,6 +86,15 @@ static void replay_slice(void *arg)
 		l->batches = replay_add(l->replay, slice_of(l->buffer, (size_t)n));
 }
 
+/* Its length says that it is larger than what is left of the log. */
+static void no_whole_batch(struct load *l)
+{
+	l->replay->damaged = true;
+	log_error(GROUP_METADATA_LOGGER, "%s cannot be read from offset %lld on while offsets and group "
+		  "metadata are loaded: the batch there is cut off. What was committed there is not known.",
+		  l->name, (long long)l->replay->next_offset);
+}
+
 /* One slice from l->replay->next_offset on. 0 when the log has no more, 1, or -errno. */
 static int next_slice(struct load *l, struct log *log)
 {
@@ -110,6 +119,8 @@ static int next_slice(struct load *l, struct log *log)
 	hold_put(l->read.slice.hold);
 	if (l->error)
 		return l->error;
+	if (l->batches == 0 && !l->replay->damaged)
+		no_whole_batch(l);
 	return l->batches > 0;
 }
 

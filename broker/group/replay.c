@@ -257,10 +257,6 @@ static void take_batch(struct replay *r, const struct batch *b)
 {
 	struct records records;
 	r->next_offset = batch_last_offset(b) + 1;
-	if (!batch_crc_is_good(b)) {
-		bad_batch(r, b, "its checksum is wrong");
-		return;
-	}
 	records_open(&records, b, r->codecs, REPLAY_INFLATED_MAX);
 	if (batch_is_control(b))
 		take_marker(r, b, &records);
@@ -271,18 +267,36 @@ static void take_batch(struct replay *r, const struct batch *b)
 	records_close(&records);
 }
 
+static void bad_checksum(struct replay *r, const struct batch *b)
+{
+	bad_batch(r, b, "its checksum is wrong");
+}
+
+/* A batch with a wrong checksum may be wrong about its offsets, too: where it ends, the one behind it tells.
+ * If none came with it, all are read again from there on; only one that is alone is believed. */
 uint32_t replay_add(struct replay *r, struct slice bytes)
 {
 	CHECK_OBJ_NOTNULL(r, REPLAY_MAGIC);
 	struct batch_walk walk;
-	struct batch b;
-	uint32_t n = 0;
+	struct batch b, bad = { NULL, 0 };
+	uint32_t n = 0, good = 0;
 	batch_walk_init(&walk, bytes);
-	while (batch_next(&walk, &b)) {
+	for (; batch_next(&walk, &b); n++) {
+		if (bad.p)
+			bad_checksum(r, &bad);
+		bad.p = NULL;
+		if (!batch_crc_is_good(&b)) {
+			bad = b;
+			continue;
+		}
 		/* What lies before the start of the log came with the batch that holds it. */
 		if (batch_last_offset(&b) >= r->next_offset)
 			take_batch(r, &b);
-		n++;
+		good++;
+	}
+	if (bad.p && good == 0) {
+		bad_checksum(r, &bad);
+		r->next_offset = max_of(r->next_offset, batch_last_offset(&bad)) + 1;
 	}
 	if (walk.error) {
 		r->damaged = true;

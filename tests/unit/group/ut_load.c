@@ -5,7 +5,10 @@
 #include "broker/group/offsets.h"
 #include "tests/unit/group/group_test.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BATCH_MAX = 1 << 20 };
 
@@ -206,6 +209,46 @@ static void what_makes_no_sense_is_passed_over(void)
 	st_clean();
 }
 
+/* A disk that has changed what was written: the second of four batches. */
+static void damaged(uint32_t at, const char *bytes, size_t n, int buffer, bool finds_the_rest)
+{
+	char setting[64];
+	const char *settings[] = { setting };
+	const char *dir = st_dir("__consumer_offsets-7");
+	struct path file = path_in(dir, "00000000000000000000.log");
+	struct group_test t;
+	snprintf(setting, sizeof setting, "offsets.load.buffer.size=%d", buffer);
+	gt_begin(&t, dir, 7, settings, 1);
+	gt_lead(&t, GT_EPOCH);
+	for (int32_t i = 0; i < 4; i++)
+		append_offset(&t, "g", i, i);
+	int fd = open(file.s, O_WRONLY);
+	uint32_t batch = (uint32_t)(log_size_bytes(t.log.log) / 4);
+	must(fd >= 0 && pwrite(fd, bytes, n, batch + at) == (ssize_t)n);
+	close(fd);
+	load_again(&t);
+	expect(&t, finds_the_rest ? "g: Empty, generation 0, type , protocol , since -1\n"
+				    "  t-0 offset 0 epoch -1 metadata '' at 1000\n"
+				    "  t-2 offset 2 epoch -1 metadata '' at 1000\n"
+				    "  t-3 offset 3 epoch -1 metadata '' at 1000\n"
+				  : "g: Empty, generation 0, type , protocol , since -1\n"
+				    "  t-0 offset 0 epoch -1 metadata '' at 1000\n");
+	gt_end(&t);
+	st_clean();
+}
+
+static void a_damaged_batch_is_passed_over(void)
+{
+	enum { LENGTH_AT = 8, LAST_DELTA_AT = 23, TIME_AT = 27 };
+	for (int buffer = 1; buffer <= 1 << 20; buffer <<= 10) {
+		damaged(TIME_AT, "x", 1, buffer, true);
+		damaged(LAST_DELTA_AT, "\0\0\0\2", 4, buffer, buffer > 1); /* it hides those that it claims */
+		damaged(LAST_DELTA_AT, "\x7f\xff\xff\xff", 4, buffer, buffer > 1);
+		damaged(LAST_DELTA_AT, "\xff\xff\xff\xff", 4, buffer, true);
+		damaged(LENGTH_AT, "\x7f\0\0\0", 4, buffer, false);
+	}
+}
+
 static void members_that_make_no_sense_leave_the_offsets(void)
 {
 	struct codecs *codecs = codecs_new();
@@ -300,6 +343,7 @@ static const struct ut_case cases[] = {
 	UT(an_open_transaction_stays_pending),
 	UT(every_codec_is_read),
 	UT(what_makes_no_sense_is_passed_over),
+	UT(a_damaged_batch_is_passed_over),
 	UT(members_that_make_no_sense_leave_the_offsets),
 	UT(tombstones_remove),
 	UT(a_load_that_is_overtaken_is_dropped),
