@@ -21,13 +21,8 @@ enum {
 static void find_group(struct request *req, struct slice key,
 		       struct find_coordinator_response_coordinator *out)
 {
-	struct api *api = req->core->api;
-	struct metastore *store = api->topics.metastore;
-	struct slice topic = SLICE_LIT(TOPIC_OFFSETS);
-	if (!meta_topic(metastore_now(store), topic))
-		auto_create(api, topic, &req->arena);
-	const struct metadata *now = metastore_now(store);
-	const struct meta_topic *t = meta_topic(now, topic);
+	const struct metadata *now = metastore_now(req->core->api->topics.metastore);
+	const struct meta_topic *t = meta_topic(now, SLICE_LIT(TOPIC_OFFSETS));
 	out->error_code = KERR_COORDINATOR_NOT_AVAILABLE;
 	if (!t)
 		return;
@@ -38,8 +33,17 @@ static void find_group(struct request *req, struct slice key,
 		return;
 	out->error_code = KERR_NONE;
 	out->node_id = b->id;
-	out->host = slice_of(arena_strdup(&req->arena, slice_str(at->host)), strlen(at->host));
+	out->host = slice_str(at->host); /* the snapshot stays: nothing is waited for until the answer is made */
 	out->port = at->port;
+}
+
+/* Once for all keys of a request: a client may send a million, and the topic may not be to be had. */
+static void make_topic(struct request *req)
+{
+	struct api *api = req->core->api;
+	struct slice topic = SLICE_LIT(TOPIC_OFFSETS);
+	if (!meta_topic(metastore_now(api->topics.metastore), topic))
+		auto_create(api, topic, &req->arena);
 }
 
 static void find_one(struct request *req, int8_t type, struct slice key,
@@ -79,6 +83,8 @@ void handle_find_coordinator(struct request *req)
 		request_refuse_large(req);
 		return;
 	}
+	if (msg.key_type == KEY_GROUP && n > 0)
+		make_topic(req);
 	for (int32_t i = 0; i < n; i++)
 		find_one(req, msg.key_type, batched ? msg.coordinator_keys[i] : msg.key, &all[i]);
 	if (batched) {

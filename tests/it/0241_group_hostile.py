@@ -11,8 +11,9 @@ from members import (CONFIG, INCONSISTENT_PROTOCOL, MEMBER_ID_REQUIRED, NONE, NO
 
 TARGETS = ("samsa",)    # Apache Kafka leaves some of these without an answer, or trips over them
 
+COORDINATOR_NOT_AVAILABLE = 15
 MANY = 20000
-CROWD, PARTITIONS = 1500, 20
+CROWD, PARTITIONS = 1200, 5
 
 
 def protocols(port):
@@ -162,6 +163,26 @@ def at_length(port):
         expect({r["error_code"] for r in c.ask("delete_groups", 2, {"groups_names": names})["results"]}, {NONE}, "deleted")
 
 
+def too_many(port):
+    """So many keys that there is hardly room for their coordinators: they are told, or the client is hung up on."""
+    with kmsg.Connection(port, timeout=60) as c:
+        c.send_message("find_coordinator", 4, {"key_type": 0, "coordinator_keys": ["g"] * 700_000})
+        try:
+            expect(len(c.receive()[1]) > 700_000, True, "an answer")
+        except ConnectionError:
+            print("hung up")
+
+
+def nowhere(cluster):
+    """The topic of the offsets cannot be made: it is tried once for all groups that are asked for."""
+    broker = cluster.broker(offsets_topic_replication_factor=3).start()
+    with kmsg.Connection(broker.port) as c:
+        found = c.ask("find_coordinator", 4, {"key_type": 0, "coordinator_keys": [f"g{i}" for i in range(MANY)]})["coordinators"]
+    expect(({f["error_code"] for f in found}, len(found)), ({COORDINATOR_NOT_AVAILABLE}, MANY), "no coordinator")
+    expect(broker.text().count("does not meet the required replication factor '3'"), 1, "tries")
+    broker.stop()
+
+
 def stop_under_them(broker, port):
     """Those that wait are told to look for another coordinator, and the broker ends at once."""
     a, b = Member(port, "stop"), Member(port, "stop", "B")
@@ -177,12 +198,13 @@ def stop_under_them(broker, port):
 
 def test(env):
     with Cluster(env) as cluster:
+        nowhere(cluster)
         metrics_port = env.ports.take()
         broker = cluster.broker(**CONFIG | {"group.max.size": "1000", "metrics.port": metrics_port}).start()
         port = broker.port
         coordinated(port)
         broker.create_topic("groups", PARTITIONS)
-        for step in (protocols, sizes, oddities, in_a_row, gone, at_length, under_load):
+        for step in (protocols, sizes, oddities, in_a_row, gone, at_length, too_many, under_load):
             print(step.__name__, flush=True)
             step(port)
         counted(port, metrics_port)
