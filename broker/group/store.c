@@ -60,7 +60,7 @@ static enum kerr submit(struct store *s, int acks)
 	struct coordinator *co = s->at->home;
 	struct partition *p = replicas_find(co->replicas, SLICE_LIT(TOPIC_OFFSETS), s->at->index);
 	if (!s->batch)
-		return KERR_KAFKA_STORAGE_ERROR;
+		return KERR_MESSAGE_TOO_LARGE;
 	if (!p || s->at->state != COORDINATED_ACTIVE)
 		return KERR_NOT_LEADER_OR_FOLLOWER;
 	if (acks < ACKS_ALL || acks > ACKS_LEADER)

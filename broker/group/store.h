@@ -29,8 +29,8 @@ struct store {
 };
 
 void store_batch(const struct coordinated *at, struct batch_builder *b);
-/* Takes over `batch`; NULL (no memory) ends in KAFKA_STORAGE_ERROR. Waits as offsets.commit.required.acks and
- * offsets.commit.timeout.ms say. */
+/* Takes over `batch`; NULL, which could not be made because of its size, ends in MESSAGE_TOO_LARGE. Waits as
+ * offsets.commit.required.acks and offsets.commit.timeout.ms say. */
 void store_append(struct coordinated *at, struct store *s, struct buf *batch);
 /* As store_append(), waiting for nothing but the write: tombstones. */
 void store_append_unconfirmed(struct coordinated *at, struct store *s, struct buf *batch);
