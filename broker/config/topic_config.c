@@ -56,9 +56,10 @@ static struct config_value inherited(struct arena *a, const struct config *broke
 		return (struct config_value){ .s = ibp_name(broker->message_format) };
 	if (d->broker_key != CK_NONE)
 		return config_value_of(broker, d->broker_key);
-	int e = config_value_parse(a, d->name, d->type, &d->limit, d->default_text, &v, why);
-	must(e == 0);
-	return v;
+	if (config_value_parse(a, d->name, d->type, &d->limit, d->default_text, &v, why) == 0)
+		return v;
+	must(arena_overflowed(a)); /* our own default is sound */
+	return (struct config_value){ .null = true };
 }
 
 /* One setting. On an error `out` is what is inherited, and Kafka's sentence is in `why`. */
@@ -134,10 +135,9 @@ static const char *check_together(struct arena *a, const struct parsed *p, bool 
 	return check_remote(p, was_remote);
 }
 
-const char *topic_config_check(struct arena *a, const struct config *broker,
-	const struct config_setting *before, size_t n_before, const struct config_setting *v, size_t n)
+static const char *check(struct arena *a, const struct config *broker, const struct config_setting *before,
+	size_t n_before, const struct config_setting *v, size_t n)
 {
-	CHECK_OBJ_NOTNULL(broker, CONFIG_MAGIC);
 	struct parsed p;
 	char why[LIMIT_WHY_BYTES];
 	const char *wrong = check_nulls(a, v, n);
@@ -153,6 +153,15 @@ const char *topic_config_check(struct arena *a, const struct config *broker,
 	const struct config_setting *remote = config_setting_find(before, n_before, "remote.storage.enable");
 	bool was_remote = remote && remote->value && strcmp(remote->value, "true") == 0;
 	return check_together(a, &p, was_remote);
+}
+
+const char *topic_config_check(struct arena *a, const struct config *broker,
+	const struct config_setting *before, size_t n_before, const struct config_setting *v, size_t n)
+{
+	CHECK_OBJ_NOTNULL(broker, CONFIG_MAGIC);
+	const char *wrong = check(a, broker, before, n_before, v, n);
+	/* What could not be looked at for want of memory is not fine. */
+	return arena_overflowed(a) ? "The request is too large to be checked." : wrong;
 }
 
 bool topic_config_refuses_value(const char *why)

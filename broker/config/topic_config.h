@@ -69,8 +69,8 @@ const char *topic_config_text(struct arena *a, const struct config *broker, enum
 	const struct config_setting *v, size_t n);
 
 /* Checks what a client asks for, as CreateTopics and AlterConfigs do: NULL when all is well, else Kafka's
- * error message (INVALID_CONFIG, KERR 40), which lives in the arena. `before`: the topic's settings so far
- * (may be NULL, n 0). */
+ * error message (INVALID_CONFIG, KERR 40), which lives in the arena; so with an arena that is full. `before`:
+ * the topic's settings so far (may be NULL, n 0). */
 const char *topic_config_check(struct arena *a, const struct config *broker,
 	const struct config_setting *before, size_t n_before, const struct config_setting *v, size_t n);
 

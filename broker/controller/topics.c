@@ -82,7 +82,8 @@ static enum kerr check_collision(const struct topics *t, struct slice name, stru
 static enum kerr check_new(const struct topics *t, struct slice name, struct arena *arena, const char **why)
 {
 	char *text = arena_strdup(arena, name);
-	must(text != NULL);
+	if (!text)
+		return KERR_UNKNOWN_SERVER_ERROR;
 	struct znode_path deleted = znode_delete_topic_path(text), topic = znode_topic_path(text);
 	if (exists(t, deleted.s)) {
 		*why = arena_printf(arena, "Topic '%.*s' is marked for deletion.", SLICE_ARGS(name));
@@ -161,19 +162,18 @@ static enum kerr check_counts(int32_t partitions, int replication, int brokers, 
 
 /* ---- assignment ---- */
 
-/* The live brokers by ascending id, in the arena. */
+/* The live brokers by ascending id, in the arena; NULL: it is full. */
 static struct assign_broker *live_brokers(const struct topics *t, struct arena *arena, int *n)
 {
 	const struct metadata *now = metastore_now(t->metastore);
 	*n = meta_brokers(now);
 	struct assign_broker *brokers = arena_array(arena, (size_t)*n, sizeof *brokers);
-	must(brokers != NULL);
-	for (int i = 0; i < *n; i++) {
+	for (int i = 0; brokers && i < *n; i++) {
 		const struct meta_broker *b = meta_broker_at(now, i);
 		brokers[i].id = b->id;
 		brokers[i].rack = b->rack ? arena_strdup(arena, slice_str(b->rack)) : NULL;
 	}
-	return brokers;
+	return arena_overflowed(arena) ? NULL : brokers;
 }
 
 static enum kerr assign(struct assign_broker *brokers, int n, int32_t first, int32_t partitions, int replicas,
@@ -214,6 +214,8 @@ static enum kerr plan(const struct topics *t, const struct topic_spec *spec, str
 	int n;
 	struct assign_broker *brokers = live_brokers(t, arena, &n);
 	uint32_t random[2];
+	if (!brokers)
+		return KERR_UNKNOWN_SERVER_ERROR;
 	if (spec->n_assignments > 0) {
 		if (spec->partitions != TOPICS_DEFAULT || spec->replication_factor != TOPICS_DEFAULT) {
 			*why = "Both numPartitions or replicationFactor and replicasAssignments were set. "
@@ -321,7 +323,8 @@ static enum kerr read_topic(const struct topics *t, struct slice name, struct ar
 	struct zk_req req;
 	struct znode_why problem;
 	char *text = arena_strdup(arena, name);
-	must(text != NULL);
+	if (!text)
+		return KERR_UNKNOWN_SERVER_ERROR;
 	struct znode_path path = znode_topic_path(text), deleted = znode_delete_topic_path(text);
 	if (exists(t, deleted.s)) {
 		*why = "The topic is queued for deletion.";
@@ -390,6 +393,8 @@ static enum kerr plan_growth(const struct topics *t, const struct znode_topic *z
 	struct assign_broker *brokers = live_brokers(t, arena, &n);
 	int replication = (int)z->partitions[0].replicas.n;
 	uint32_t start = 0;
+	if (!brokers)
+		return KERR_UNKNOWN_SERVER_ERROR;
 	for (int i = 0; i < n; i++)
 		if (brokers[i].id >= z->partitions[0].replicas.v[0]) {
 			start = (uint32_t)i;
@@ -426,9 +431,11 @@ enum kerr topics_grow(const struct topics *t, struct slice name, int32_t count,
 	z.n_partitions += added.n_partitions;
 	struct zk_req req;
 	char *text = arena_strdup(arena, name);
-	must(text != NULL);
+	struct slice json = znode_topic_encode(arena, &z);
+	if (!text || slice_is_null(json))
+		return KERR_UNKNOWN_SERVER_ERROR;
 	struct znode_path path = znode_topic_path(text);
-	zk_req_write(&req, zk_op_set(path.s, znode_topic_encode(arena, &z), ZK_ANY_VERSION));
+	zk_req_write(&req, zk_op_set(path.s, json, ZK_ANY_VERSION));
 	error = of_zk(zkc_call(t->zkc, &req), why);
 	zk_req_fini(&req);
 	return error;

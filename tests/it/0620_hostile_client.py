@@ -7,12 +7,14 @@ import struct
 import subprocess
 import time
 
+import kmsg
 import wire
 from harness import TOP, Cluster, wait_for
 
 TARGETS = ("samsa",)    # Apache Kafka, too, survives it, but not within this test's memory and time
 SEED, MUTATIONS_S = 20250620, 8
 STUCK, PIPELINED = 30, 200
+MOST_PARTITIONS, BRIM = 200_000, 60
 FOREVER_MS, NOBODY = 2**31 - 1, 99
 EDGES = (0, 1, 2, 127, 128, 255, 2**15 - 1, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1)
 GROWING = (19, 37)      # CreateTopics and CreatePartitions: a count of partitions is no attack on what reads it
@@ -25,6 +27,7 @@ def test(env):
             client.create_topic("alive")
         mutations(broker, random.Random(SEED))
         control_plane(broker)
+        full_to_the_brim(broker)
         half_frames(broker)
         still_serves(broker)
         stop_with_waiting_requests(broker)
@@ -93,6 +96,24 @@ def control_plane(broker):
             client.call(wire.CREATE_TOPICS, 4, create(topics, 1000, validate_only=True))
         sent = [client.send(wire.METADATA, 1, b"\0\0\0\0") for _ in range(PIPELINED)]
         assert [client.receive()[0] for _ in sent] == sent
+    still_serves(broker)
+
+
+def full_to_the_brim(broker):
+    """Topics whose checks need just more memory than a request has: at every place where it can run out."""
+    with kmsg.Connection(broker.port, timeout=30) as client:
+        def fits(partitions):
+            sizes = [MOST_PARTITIONS] * (partitions // MOST_PARTITIONS) + [partitions % MOST_PARTITIONS]
+            topics = [{"name": f"{i}".rjust(249, "n"), "num_partitions": n, "replication_factor": 1}
+                      for i, n in enumerate(sizes) if n]
+            answer = client.ask("create_topics", 4, {"topics": topics, "timeout_ms": 1000, "validate_only": True})
+            return not any(t["error_code"] for t in answer["topics"])
+        least, most = 1, 20 * MOST_PARTITIONS
+        assert fits(least) and not fits(most)
+        while most - least > 1:
+            middle = (least + most) // 2
+            least, most = (middle, most) if fits(middle) else (least, middle)
+        assert not any([fits(most + i) for i in range(BRIM)])
     still_serves(broker)
 
 

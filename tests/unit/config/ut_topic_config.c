@@ -57,6 +57,26 @@ static void judges_them_together(void)
 	config_free(c);
 }
 
+/* However little memory there is, nothing is taken for good that was not looked at. */
+static void judges_nothing_unseen(void)
+{
+	static const struct config_setting own[] = { { "cleanup.policy", "compact,delete" },
+		{ "leader.replication.throttled.replicas", "0:1,1:1,2:1" } };
+	struct config *c = broker_of("");
+	bool full = true;
+	for (size_t cap = 0; full && cap < 1 << 20; cap += 16) {
+		arena_init(&arena, cap);
+		const char *said = topic_config_check(&arena, c, NULL, 0, own, countof(own));
+		full = arena_overflowed(&arena);
+		CU_ASSERT_EQUAL(said != NULL, full);
+		for (int i = 0; i < TOPIC_KEYS; i++)
+			topic_config_text(&arena, c, (enum topic_key)i, own, countof(own));
+		arena_free(&arena);
+	}
+	CU_ASSERT_FALSE(full);
+	config_free(c);
+}
+
 static void inherits_from_the_broker(void)
 {
 	struct config *c = broker_of(
@@ -120,7 +140,7 @@ static void survives_what_it_cannot_read(void)
 
 static const struct ut_case cases[] = {
 	UT(judges_as_kafka_does),
-	UT(judges_them_together),
+	UT(judges_them_together), UT(judges_nothing_unseen),
 	UT(inherits_from_the_broker),
 	UT(own_settings_win),
 	UT(survives_what_it_cannot_read),
