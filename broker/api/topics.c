@@ -18,6 +18,7 @@ enum {
 	CREATE_VERSION_TELLS_CONFIG = 5,
 	DELETE_VERSION_DISABLED = 3, /* TOPIC_DELETION_DISABLED; INVALID_REQUEST before it */
 	DELETE_VERSION_BY_ID = 6,
+	TOPICS_AT_ONCE = 32, /* of one request; ZooKeeper writes down together what comes together */
 };
 
 static struct slice words(const char *why)
@@ -38,6 +39,14 @@ static int compare_named(const void *a, const void *b)
 	return slice_compare(x->name, y->name);
 }
 
+/* Names that collide stand together, in the order of the request. */
+static int compare_collision(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+	int order = name_compare_collision(x->name, y->name);
+	return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
 /* For each name of the request whether it is there twice; the names are sorted here. NULL: no memory. */
 static bool *find_twice(struct arena *arena, struct named *names, int32_t n)
 {
@@ -49,6 +58,18 @@ static bool *find_twice(struct arena *arena, struct named *names, int32_t n)
 		twice[names[i].at] = (i > 0 && slice_eq(names[i - 1].name, names[i].name)) ||
 				     (i + 1 < n && slice_eq(names[i].name, names[i + 1].name));
 	return twice;
+}
+
+/* The same, but whether one before it in the request has a name that it collides with. */
+static bool *find_late(struct arena *arena, struct named *names, int32_t n)
+{
+	bool *late = names ? arena_array(arena, (size_t)n, sizeof *late) : NULL;
+	if (!late)
+		return NULL;
+	order_sort(names, (size_t)n, sizeof *names, compare_collision);
+	for (int32_t i = 0; i < n; i++)
+		late[names[i].at] = i > 0 && name_collides(names[i - 1].name, names[i].name);
+	return late;
 }
 
 /* ---- CreateTopics ---- */
@@ -118,6 +139,30 @@ static void create_one(struct request *req, const struct create_topics_request *
 		tell_settings(req, &spec, &made, out);
 }
 
+struct creating {
+	struct request *req;
+	const struct create_topics_request *msg;
+	struct create_topics_response *out;
+	const bool *twice, *late; /* for each topic of the request */
+};
+
+static void create_unless_late(void *arg, int32_t i)
+{
+	const struct creating *c = arg;
+	if (!c->late[i])
+		create_one(c->req, c->msg, i, c->twice[i], &c->out->topics[i]);
+}
+
+/* Who is late finds in ZooKeeper what its name collides with. */
+static void create_all(struct creating *c)
+{
+	fiber_each(c->req->core->api->topics.control, c->msg->n_topics, TOPICS_AT_ONCE, create_unless_late,
+		   c);
+	for (int32_t i = 0; i < c->msg->n_topics; i++)
+		if (c->late[i])
+			create_one(c->req, c->msg, i, c->twice[i], &c->out->topics[i]);
+}
+
 /* Topics that were made have their leaders in this broker's metadata before the answer, or time out. */
 static void wait_created(struct request *req, const struct create_topics_request *msg,
 			 struct create_topics_response *out)
@@ -148,7 +193,8 @@ void handle_create_topics(struct request *req)
 	for (int32_t i = 0; names && i < msg.n_topics; i++)
 		names[i] = (struct named){ msg.topics[i].name, i };
 	bool *twice = find_twice(&req->arena, names, msg.n_topics);
-	if (!out.topics || !twice) {
+	bool *late = find_late(&req->arena, names, msg.n_topics);
+	if (!out.topics || !twice || !late) {
 		request_refuse_large(req);
 		return;
 	}
@@ -158,9 +204,9 @@ void handle_create_topics(struct request *req)
 		create_topics_response_topic_defaults(t);
 		t->name = msg.topics[i].name;
 		t->error_code = KERR_NOT_CONTROLLER;
-		if (active)
-			create_one(req, &msg, i, twice[i], t);
 	}
+	if (active)
+		create_all(&(struct creating){ req, &msg, &out, twice, late });
 	if (active && !msg.validate_only)
 		wait_created(req, &msg, &out);
 	create_topics_response_encode(response_begin(req), req->version, &out);
@@ -198,6 +244,19 @@ static bool is_named_twice(const struct delete_topics_request *msg)
 	return false;
 }
 
+struct deleting {
+	struct request *req;
+	struct delete_topics_response *out;
+};
+
+static void delete_one(void *arg, int32_t i)
+{
+	const struct deleting *d = arg;
+	struct delete_topics_response_topic *t = &d->out->responses[i];
+	if (!t->error_code)
+		t->error_code = (int16_t)topics_delete(&d->req->core->api->topics, t->name);
+}
+
 /* All topics are found before the first goes. */
 static void delete_all(struct request *req, const struct delete_topics_request *msg,
 		       struct delete_topics_response *out)
@@ -214,11 +273,8 @@ static void delete_all(struct request *req, const struct delete_topics_request *
 		if (refused)
 			t->error_message = SLICE_LIT("A topic of the request has both a name and an id.");
 	}
-	for (int32_t i = 0; i < out->n_responses; i++) {
-		struct delete_topics_response_topic *t = &out->responses[i];
-		if (!t->error_code)
-			t->error_code = (int16_t)topics_delete(&req->core->api->topics, t->name);
-	}
+	fiber_each(req->core->api->topics.control, out->n_responses, TOPICS_AT_ONCE, delete_one,
+		   &(struct deleting){ req, out });
 }
 
 static void wait_deleted(struct request *req, int32_t timeout_ms, struct delete_topics_response *out)

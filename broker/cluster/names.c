@@ -1,6 +1,8 @@
 /* names.c - see names.h. */
 #include "broker/cluster/names.h"
 
+#include "broker/base/must.h"
+
 static bool is_legal(uint8_t c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -32,12 +34,15 @@ static uint8_t unified(uint8_t c)
 	return c == '.' ? '_' : c;
 }
 
+int name_compare_collision(struct slice a, struct slice b)
+{
+	for (uint32_t i = 0; i < min_of(a.n, b.n); i++)
+		if (unified(a.p[i]) != unified(b.p[i]))
+			return unified(a.p[i]) < unified(b.p[i]) ? -1 : 1;
+	return (a.n > b.n) - (a.n < b.n);
+}
+
 bool name_collides(struct slice a, struct slice b)
 {
-	if (a.n != b.n)
-		return false;
-	for (uint32_t i = 0; i < a.n; i++)
-		if (unified(a.p[i]) != unified(b.p[i]))
-			return false;
-	return true;
+	return name_compare_collision(a, b) == 0;
 }

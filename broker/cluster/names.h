@@ -15,7 +15,9 @@ enum { TOPIC_NAME_MAX = 249 };
 /* NULL for a valid name, else Kafka's words for what is wrong, to follow "Topic name is invalid: ". */
 const char *name_problem(struct slice name);
 bool name_is_internal(struct slice name);
-/* Whether the two differ only in '.' and '_', which metrics do not tell apart. */
+/* Whether the two differ only in '.' and '_', which metrics do not tell apart. Equal names do, too. */
 bool name_collides(struct slice a, struct slice b);
+/* An order in which names that collide are equal. */
+int name_compare_collision(struct slice a, struct slice b);
 
 #endif

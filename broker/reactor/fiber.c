@@ -238,6 +238,32 @@ bool fiber_wait_ms(struct reactor *r, struct fiber_event *e, int64_t timeout_ms)
 	return w.called;
 }
 
+struct each {
+	void (*run)(void *arg, int32_t i);
+	void *arg;
+	int32_t n, next, fibers;
+	struct fiber_event done;
+};
+
+static void each_run(void *arg)
+{
+	struct each *e = arg;
+	while (e->next < e->n)
+		e->run(e->arg, e->next++);
+	if (--e->fibers == 0)
+		fiber_event_set(&e->done);
+}
+
+void fiber_each(struct reactor *r, int32_t n, int32_t at_once, void (*run)(void *arg, int32_t i), void *arg)
+{
+	struct each e = { .run = run, .arg = arg, .n = n, .fibers = 1 }; /* the caller is one of them */
+	fiber_event_init(&e.done);
+	while (e.fibers < min_of(n, at_once) && fiber_start(r, self(r)->name, each_run, &e))
+		e.fibers++;
+	each_run(&e);
+	fiber_wait(r, &e.done);
+}
+
 struct errand {
 	struct job job;
 	struct fiber *fiber;

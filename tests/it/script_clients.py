@@ -87,6 +87,8 @@ def create_topics(side):
         validate(side, version)
     create(side, 7, topic("p_l.ain"), note="a name")
     create(side, 7, topic("p.l_ain"), note="a name that collides with it")
+    create(side, 7, topic("c.d"), topic("beside"), topic("c_d"), note="two names that collide")
+    create(side, 7, topic("e.f", 0), topic("e_f"), note="the first of two is not made")
     create(side, 7, topic("twice"), topic("twice"), note="twice")
     create(side, 7, topic("twice"), topic("twice"), topic("once"), note="twice and once")
     create(side, 7, topic("__cluster_metadata"), note="reserved")

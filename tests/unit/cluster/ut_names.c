@@ -23,6 +23,9 @@ static void collisions_and_internal(void)
 	CU_ASSERT_TRUE(name_collides(slice_str("a.b"), slice_str("a_b")));
 	CU_ASSERT_FALSE(name_collides(slice_str("a.b"), slice_str("a-b")));
 	CU_ASSERT_FALSE(name_collides(slice_str("a.b"), slice_str("a_bc")));
+	CU_ASSERT_TRUE(name_compare_collision(slice_str("a.b"), slice_str("a_b")) == 0);
+	CU_ASSERT_TRUE(name_compare_collision(slice_str("a_b"), slice_str("a.bc")) < 0);
+	CU_ASSERT_TRUE(name_compare_collision(slice_str("b.b"), slice_str("a_bc")) > 0);
 	CU_ASSERT_TRUE(name_is_internal(slice_str(TOPIC_OFFSETS)));
 	CU_ASSERT_FALSE(name_is_internal(slice_str("__consumer_offset")));
 }

@@ -370,6 +370,47 @@ static void a_wait_ends_by_time_or_by_event(void)
 	end();
 }
 
+/* ---- each ---- */
+
+enum { MANY_THINGS = 50, AT_ONCE = 7 };
+
+static int under_way, most_under_way, seen[MANY_THINGS], last_begun;
+
+static void see(void *arg, int32_t i)
+{
+	CU_ASSERT_PTR_EQUAL(arg, seen);
+	CU_ASSERT_EQUAL(i, last_begun + 1);
+	last_begun = i;
+	most_under_way = ++under_way > most_under_way ? under_way : most_under_way;
+	fiber_sleep(r, i % 5);
+	seen[i]++;
+	under_way--;
+}
+
+static void see_all(void *arg)
+{
+	(void)arg;
+	fiber_each(r, 0, AT_ONCE, see, seen);
+	CU_ASSERT_EQUAL(last_begun, -1);
+	fiber_each(r, MANY_THINGS, AT_ONCE, see, seen);
+	CU_ASSERT_EQUAL(under_way, 0);
+	CU_ASSERT_EQUAL(most_under_way, AT_ONCE);
+	for (int i = 0; i < MANY_THINGS; i++)
+		CU_ASSERT_EQUAL(seen[i], 1);
+	running--;
+}
+
+static void each_is_done_some_at_a_time(void)
+{
+	begin();
+	last_begun = -1;
+	under_way = most_under_way = 0;
+	memset(seen, 0, sizeof seen);
+	start("each", see_all, NULL);
+	turn_until_done();
+	end();
+}
+
 /* ---- offload ---- */
 
 static atomic_int worked;
@@ -418,7 +459,7 @@ static const struct ut_case cases[] = {
 	UT(waiters_run_in_order),
 	UT(what_happened_is_not_waited_for),
 	UT(a_wait_ends_by_time_or_by_event),
-	UT(work_on_helpers),
+	UT(each_is_done_some_at_a_time), UT(work_on_helpers),
 };
 
 int main(void)
