@@ -126,6 +126,7 @@ struct manager *manager_new(const struct manager_config *config)
 	for (int i = 0; i < LOGDIR_CHECKPOINTS; i++)
 		fiber_event_init(&m->saving[i].round);
 	list_init(&m->removals);
+	list_init(&m->makings);
 	list_init(&m->moves);
 	list_init(&m->preferences);
 	fiber_event_init(&m->altered);

@@ -31,6 +31,8 @@ static enum kerr check_epochs(struct manager *m, int32_t controller_epoch, int64
 
 /* ---- LeaderAndIsr ---- */
 
+enum { ROLES_AT_ONCE = 16 }; /* new logs wait for their disk; four times as many as there are helpers */
+
 /* One partition's new role, on its home core. */
 struct role_call {
 	struct replicas *replicas;
@@ -59,10 +61,25 @@ static void set_role(struct manager *m, struct role_call *r)
 	call_run(m->c.control, m->c.reactors[manager_home(m, r->topic, r->index)], &call, role_on_core, r);
 }
 
+/* A replica whose log is being made: whoever wants the same one meanwhile waits for it. */
 struct making {
+	struct list link; /* manager.makings */
+	struct slice topic;
+	int32_t index;
+	struct fiber_event made;
 	struct log_open open;
 	int error;
 };
+
+static struct making *find_making(const struct manager *m, const struct role_call *r)
+{
+	list_for_each(it, &m->makings) {
+		struct making *making = list_entry(it, struct making, link);
+		if (making->index == r->index && slice_eq(making->topic, r->topic))
+			return making;
+	}
+	return NULL;
+}
 
 static void make_work(void *arg)
 {
@@ -90,35 +107,44 @@ static int choose_dir(struct manager *m, const struct role_call *r)
 	return dir >= 0 && !m->c.logdirs->dirs[dir].offline ? dir : logdirs_place(m->c.logdirs);
 }
 
-/* A partition that is not here yet: its directory is made. */
-static enum kerr make_replica(struct manager *m, const struct role_call *r)
+static void make_in(struct manager *m, const struct role_call *r, int dir, struct topic_settings *settings,
+		    struct making *making)
 {
-	struct logdirs *dirs = m->c.logdirs;
-	struct topic_settings *settings = topic_settings_get(manager_settings(m, r->topic));
-	int dir = may_be_made(m, r) ? choose_dir(m, r) : -1;
-	if (dir < 0) {
-		topic_settings_put(settings);
-		return KERR_KAFKA_STORAGE_ERROR;
-	}
-	dirs->dirs[dir].n_logs++;
-	char *path = logdirs_path(dirs, dir, r->topic, r->index);
-	struct making making = { .open = { .dir = path, .config = settings->config, .stop = LOG_STOP_CLEAN,
-					   .now_ms = sys_wall_ms(),
-					   .producer_expiration_ms =
-						   m->config->producer_id_expiration_ms } };
-	fiber_offload(m->c.control, make_work, &making, "new log");
-	if (making.error) {
-		manager_fail_dir(m, dir, path, making.error);
+	char *path = logdirs_path(m->c.logdirs, dir, r->topic, r->index);
+	m->c.logdirs->dirs[dir].n_logs++;
+	making->open = (struct log_open){ .dir = path, .config = settings->config, .stop = LOG_STOP_CLEAN,
+					  .now_ms = sys_wall_ms(),
+					  .producer_expiration_ms = m->config->producer_id_expiration_ms };
+	fiber_offload(m->c.control, make_work, making, "new log");
+	if (making->error) {
+		manager_fail_dir(m, dir, path, making->error);
 	} else {
 		log_info(MANAGER_LOG_LOGGER, "Created log for partition %.*s-%d in %s", SLICE_ARGS(r->topic),
 			 r->index, path);
-		struct manager_adopt a = { .topic = r->topic, .partition = r->index, .log = making.open.log,
-					   .settings = settings };
+		struct manager_adopt a = { .topic = r->topic, .partition = r->index,
+					   .log = making->open.log, .settings = settings };
 		manager_adopt(m, &a);
 	}
-	topic_settings_put(settings);
 	free(path);
-	return making.error ? KERR_KAFKA_STORAGE_ERROR : KERR_NONE;
+}
+
+/* A partition that is not here yet: its directory is made. */
+static void make_replica(struct manager *m, const struct role_call *r)
+{
+	struct making making = { .topic = r->topic, .index = r->index }, *other = find_making(m, r);
+	if (other) {
+		fiber_wait(m->c.control, &other->made);
+		return;
+	}
+	fiber_event_init(&making.made);
+	list_push_back(&m->makings, &making.link);
+	struct topic_settings *settings = topic_settings_get(manager_settings(m, r->topic));
+	int dir = may_be_made(m, r) ? choose_dir(m, r) : -1;
+	if (dir >= 0) /* and counted there at once: the next one chooses before this one is made */
+		make_in(m, r, dir, settings, &making);
+	topic_settings_put(settings);
+	list_remove(&making.link);
+	fiber_event_set(&making.made);
 }
 
 static bool take_ids(int32_t *to, int32_t *n, const int32_t *from, int32_t count)
@@ -144,11 +170,11 @@ static enum kerr apply_role(struct manager *m, struct slice topic, const struct 
 		return KERR_INVALID_REQUEST;
 	set_role(m, &r);
 	if (r.missing) {
-		enum kerr error = make_replica(m, &r);
-		if (error)
-			return error;
+		make_replica(m, &r);
 		set_role(m, &r);
 	}
+	if (r.missing)
+		return KERR_KAFKA_STORAGE_ERROR;
 	/* STALE_CONTROLLER_EPOCH: a controller says again what is known. */
 	if (!r.error || r.error == KERR_STALE_CONTROLLER_EPOCH)
 		manager_move_may_begin(m, topic, p->partition_index);
@@ -159,25 +185,53 @@ static enum kerr apply_role(struct manager *m, struct slice topic, const struct 
 	return r.error;
 }
 
-static void apply_topic(struct manager *m, const struct leader_and_isr_request_topic *t,
-			struct leader_and_isr_response_topic *out, struct arena *arena)
+/* What a request says of one partition, and the answer. */
+struct role_row {
+	const struct leader_and_isr_request_topic *topic;
+	const struct leader_and_isr_request_partition *partition;
+	struct leader_and_isr_response_partition *out;
+};
+
+struct applying {
+	struct manager *m;
+	struct role_row *rows;
+	int32_t n;
+};
+
+static void apply_row(void *arg, int32_t i)
+{
+	const struct applying *a = arg;
+	const struct role_row *row = &a->rows[i];
+	enum kerr error = a->m->refuses ? KERR_BROKER_NOT_AVAILABLE :
+		apply_role(a->m, row->topic->topic_name, &row->topic->topic_id, row->partition);
+	*row->out = (struct leader_and_isr_response_partition){
+		row->topic->topic_name, row->partition->partition_index, (int16_t)error };
+}
+
+static int32_t count_rows(const struct leader_and_isr_request *req)
+{
+	int32_t n = 0;
+	for (int32_t i = 0; i < req->n_topic_states; i++)
+		n += req->topic_states[i].n_partition_states;
+	return n;
+}
+
+static void list_rows(struct applying *a, const struct leader_and_isr_request_topic *t,
+		      struct leader_and_isr_response_topic *out, struct arena *arena)
 {
 	out->topic_id = t->topic_id;
+	out->n_partition_errors = t->n_partition_states;
 	out->partition_errors = arena_array(arena, (size_t)t->n_partition_states,
 					    sizeof *out->partition_errors);
 	must(out->partition_errors != NULL);
-	for (int32_t i = 0; i < t->n_partition_states; i++) {
-		const struct leader_and_isr_request_partition *p = &t->partition_states[i];
-		enum kerr error = m->refuses ? KERR_BROKER_NOT_AVAILABLE :
-			apply_role(m, t->topic_name, &t->topic_id, p);
-		out->partition_errors[out->n_partition_errors++] = (struct leader_and_isr_response_partition){
-			t->topic_name, p->partition_index, (int16_t)error };
-	}
+	for (int32_t i = 0; i < t->n_partition_states; i++)
+		a->rows[a->n++] = (struct role_row){ t, &t->partition_states[i], &out->partition_errors[i] };
 }
 
 void manager_leader_and_isr(struct manager *m, const struct leader_and_isr_request *req,
 			    struct leader_and_isr_response *resp, struct arena *arena)
 {
+	struct applying a = { .m = m };
 	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
 	resp->error_code = (int16_t)check_epochs(m, req->controller_epoch, req->broker_epoch,
 						 req->controller_id);
@@ -188,8 +242,11 @@ void manager_leader_and_isr(struct manager *m, const struct leader_and_isr_reque
 	m->applying++;
 	resp->topics = arena_array(arena, (size_t)req->n_topic_states, sizeof *resp->topics);
 	must(resp->topics != NULL);
+	a.rows = mem_zalloc(((size_t)count_rows(req) + 1) * sizeof *a.rows);
 	for (int32_t i = 0; i < req->n_topic_states; i++)
-		apply_topic(m, &req->topic_states[i], &resp->topics[resp->n_topics++], arena);
+		list_rows(&a, &req->topic_states[i], &resp->topics[resp->n_topics++], arena);
+	fiber_each(m->c.control, a.n, ROLES_AT_ONCE, apply_row, &a);
+	free(a.rows);
 	if (--m->applying == 0 && m->closing)
 		fiber_event_set(&m->applied);
 }

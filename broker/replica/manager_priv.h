@@ -78,6 +78,7 @@ struct manager {
 	bool refuses;             /* what controllers ask */
 	bool closing;
 	struct manager_saving saving[LOGDIR_CHECKPOINTS];
+	struct list makings;      /* logs that are being made, by manager_apply.c */
 	struct list moves, preferences;
 	int n_preferences;
 	uint64_t move_serial;
