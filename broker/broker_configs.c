@@ -2,9 +2,9 @@
  * effect. Facts: kafka.common.ZkNodeChangeNotificationListener and kafka.server.ZkConfigManager of 3.9;
  * contract: zk_schema, row 11.
  *
- *	a child appears, or a session begins -> all children listed -> those above the last one that was acted
- *	upon are read, at once -> each topic that they name is read anew once, each broker's settings once ->
- *	those that are old are deleted
+ *	a child appears, or a session begins -> all children listed -> those that were not acted upon are
+ *	read, at once -> each topic that they name is read anew once, each broker's settings once -> those
+ *	that are old are deleted
  *
  * So a burst of changes costs one look at each thing that has changed, and topics get theirs in one sweep. */
 #include "broker/broker_priv.h"
@@ -29,18 +29,18 @@ enum {
 	CHANGE_NAME_BYTES = 32,          /* config_change_ and ten digits */
 };
 
-/* An announcement: its number, and when it was made, once that is known. */
+/* An announcement, and when it was made, once that is known. */
 struct announced {
-	int64_t number, at_ms;
+	int64_t at_ms;
 	char child[CHANGE_NAME_BYTES];
+	bool is_there; /* while the children are compared */
 };
 
 struct config_watch {
 	struct broker *b;
 	struct zkc_watch zkc;
 	struct zkc_listener session;
-	int64_t done;              /* the highest number that was acted upon */
-	struct announced *seen;    /* all up to it that may be there still, by number */
+	struct announced *seen;    /* all that were acted upon and may be there still, by name */
 	size_t n_seen;
 	bool caught_up, running, again, stopping;
 };
@@ -149,61 +149,86 @@ static void act_on_brokers(struct config_watch *w, const struct touched *t)
 
 /* ---- announcements that are old ---- */
 
-static void forget(struct config_watch *w, size_t n)
-{
-	w->n_seen -= n;
-	memmove(w->seen, w->seen + n, w->n_seen * sizeof *w->seen);
-}
-
-/* They are by number, and so by age. */
 static void delete_old(struct config_watch *w)
 {
 	int64_t now_ms = sys_wall_ms();
-	size_t n = 0;
-	while (n < w->n_seen && n < CHANGES_AT_ONCE && now_ms - w->seen[n].at_ms > CHANGE_LIFE_MS)
+	size_t n = 0, kept = 0;
+	struct zk_req *reqs = mem_zalloc((CHANGES_AT_ONCE + 1) * sizeof *reqs);
+	struct znode_path *paths = mem_zalloc((CHANGES_AT_ONCE + 1) * sizeof *paths);
+	for (size_t i = 0; i < w->n_seen; i++) {
+		if (n == CHANGES_AT_ONCE || now_ms - w->seen[i].at_ms <= CHANGE_LIFE_MS) {
+			w->seen[kept++] = w->seen[i];
+			continue;
+		}
+		paths[n] = path_of(&w->seen[i]);
+		zk_req_write(&reqs[n], zk_op_delete(paths[n].s, ZK_ANY_VERSION));
 		n++;
-	struct zk_req *reqs = mem_zalloc((n + 1) * sizeof *reqs);
-	struct znode_path *paths = mem_zalloc((n + 1) * sizeof *paths);
-	for (size_t i = 0; i < n; i++) {
-		paths[i] = path_of(&w->seen[i]);
-		zk_req_write(&reqs[i], zk_op_delete(paths[i].s, ZK_ANY_VERSION));
 	}
+	w->n_seen = kept;
 	zkc_call_all(w->b->zkc, reqs, n); /* one that is gone already was another broker's */
 	for (size_t i = 0; i < n; i++)
 		zk_req_fini(&reqs[i]);
-	forget(w, n);
 	free(paths);
 	free(reqs);
 }
 
 /* ---- looking ---- */
 
-static int compare_numbers(const void *a, const void *b)
+static int compare_announced(const void *a, const void *b)
 {
 	const struct announced *x = a, *y = b;
-	return order_of(x->number, y->number);
+	return strcmp(x->child, y->child);
 }
 
-/* The announcements that were not acted upon, by number; NULL when they cannot be listed. */
+static void forget_those_gone(struct config_watch *w)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < w->n_seen; i++) {
+		if (!w->seen[i].is_there)
+			continue;
+		w->seen[kept] = w->seen[i];
+		w->seen[kept++].is_there = false;
+	}
+	w->n_seen = kept;
+}
+
+/* The children, and a watch for more: a parent that somebody has deleted is made again. */
+static enum zk_err list_children(struct config_watch *w, struct zk_req *req)
+{
+	zk_req_children(req, znode_path(ZNODE_CONFIG_CHANGES), true);
+	enum zk_err err = zkc_call(w->b->zkc, req);
+	if (err != ZK_NONODE)
+		return err;
+	err = zkc_make_path(w->b->zkc, znode_path(ZNODE_CONFIG_CHANGES));
+	if (err != ZK_OK)
+		return err;
+	zk_req_forget(req);
+	return zkc_call(w->b->zkc, req);
+}
+
+/* The announcements that were not acted upon; NULL when they cannot be listed. Not by their numbers, as in
+ * 3.9: these begin anew when somebody deletes the parent, and one too high would hide all that follow. */
 static struct announced *list_new(struct config_watch *w, size_t *n)
 {
 	struct zk_req req;
-	zk_req_children(&req, znode_path(ZNODE_CONFIG_CHANGES), true);
-	enum zk_err err = zkc_call(w->b->zkc, &req);
+	enum zk_err err = list_children(w, &req);
 	struct announced *v = err == ZK_OK ? mem_zalloc((req.n_children + 1) * sizeof *v) : NULL;
 	*n = 0;
 	for (unsigned i = 0; v && i < req.n_children; i++) {
-		int64_t number = znode_sequence(ZNODE_CONFIG_CHANGE, req.children[i]);
-		struct announced *a = &v[*n];
-		a->number = number;
-		if (number > w->done && strlen(req.children[i]) < sizeof a->child) {
-			snprintf(a->child, sizeof a->child, "%s", req.children[i]);
+		struct announced *a = &v[*n], *known;
+		if (znode_sequence(ZNODE_CONFIG_CHANGE, req.children[i]) < 0 ||
+			strlen(req.children[i]) >= sizeof a->child)
+			continue;
+		snprintf(a->child, sizeof a->child, "%s", req.children[i]);
+		known = w->n_seen ? bsearch(a, w->seen, w->n_seen, sizeof *a, compare_announced) : NULL;
+		if (known)
+			known->is_there = true;
+		else
 			++*n;
-		}
 	}
 	zk_req_fini(&req);
 	if (v)
-		order_sort(v, *n, sizeof *v, compare_numbers);
+		forget_those_gone(w);
 	return v;
 }
 
@@ -213,7 +238,7 @@ static void remember(struct config_watch *w, const struct announced *v, size_t n
 	memcpy(w->seen + w->n_seen, v, n * sizeof *v);
 	w->n_seen += n;
 	if (n > 0)
-		w->done = v[n - 1].number;
+		qsort(w->seen, w->n_seen, sizeof *w->seen, compare_announced);
 }
 
 static void act_on_all(struct config_watch *w)
@@ -271,7 +296,7 @@ static void look_again(struct config_watch *w)
 
 static void changed(struct zkc_watch *zw, enum zk_change change)
 {
-	must(change == ZK_CHILDREN_CHANGED);
+	must(change == ZK_CHILDREN_CHANGED || change == ZK_NODE_DELETED);
 	look_again(container_of(zw, struct config_watch, zkc));
 }
 
@@ -284,7 +309,6 @@ void broker_watch_configs(struct broker *b)
 {
 	struct config_watch *w = mem_zalloc(sizeof *w);
 	w->b = b;
-	w->done = -1;
 	w->zkc = (struct zkc_watch){ .path = znode_path(ZNODE_CONFIG_CHANGES), .children = true,
 				     .changed = changed };
 	w->session.on_session = on_session;

@@ -144,7 +144,9 @@ static void on_watch(void *ctx, enum zk_change change, const char *path)
 	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
 	list_for_each_safe(it, &z->watches) {
 		struct zkc_watch *w = list_entry(it, struct zkc_watch, link);
-		if (w->children == (change == ZK_CHILDREN_CHANGED) && strcmp(w->path, path) == 0)
+		bool of_children = change == ZK_CHILDREN_CHANGED;
+		bool is_meant = w->children == of_children || change == ZK_NODE_DELETED;
+		if (is_meant && strcmp(w->path, path) == 0)
 			w->changed(w, change);
 	}
 }

@@ -29,7 +29,7 @@ struct zkc_listener {
 struct zkc_watch {
 	struct list link;
 	const char *path;  /* borrowed while registered */
-	bool children;     /* ZK_CHILDREN_CHANGED of it; else created, deleted and changed */
+	bool children;     /* ZK_CHILDREN_CHANGED of it and deleted; else created, deleted and changed */
 	void (*changed)(struct zkc_watch *w, enum zk_change change);
 };
 

@@ -30,6 +30,8 @@ def test(env):
         broker.stop()
         broker.start()
         survives(env, broker, client, port)
+        if env.target == "samsa":
+            announced_anew(broker, client)
         broker.stop()
 
 
@@ -206,6 +208,19 @@ def bad_ones(env, broker, client, port):
             assert tells(port) == f"127.0.0.1:{port}"
     client.configure(OWN, two_listeners(broker, port, **{"message.max.bytes": 2000}))
     wait_for("the next change holds", lambda: not takes(broker, 3000))
+
+
+def announced_anew(broker, client):
+    """Somebody clears /config/changes, the node itself too, or counts as he likes. 3.9 then follows nothing any more."""
+    for name in client.children("/config/changes"):
+        client.delete(f"/config/changes/{name}")
+    client.delete("/config/changes")
+    wait_for("it is there again", lambda: client.exists("/config/changes"))
+    client.configure(OWN, {"message.max.bytes": 2000})
+    wait_for("numbers may begin anew", lambda: not takes(broker, 3000))
+    client.create("/config/changes/config_change_9999999999", b'{"version":2,"entity_path":"brokers/1"}')
+    client.configure(OWN, {})
+    wait_for("a number that is too high hides none", lambda: takes(broker, 3000))
 
 
 def survives(env, broker, client, port):
