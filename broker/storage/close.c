@@ -26,25 +26,52 @@ static void unlink_deletions(struct log *log)
 	}
 }
 
-/* All that was kept in memory goes to the files, and the files to disk. */
+/* Whether an opening makes of the checkpoint what is in memory, but for an epoch that has no record yet: that
+ * is dropped by every opening, and there is one in each of thousands of logs that nobody writes to. */
+static bool epochs_are_stored(const struct log *log)
+{
+	struct epochs stored = { 0 };
+	const struct epochs *e = &log->epochs;
+	bool same = epochs_load(&stored, path_in(log->dir, EPOCH_FILE).s) == 0;
+	epochs_truncate_end(&stored, log->end);
+	epochs_truncate_start(&stored, log->start);
+	uint32_t n = e->n - (e->n > 0 && e->entries[e->n - 1].start >= log->end);
+	same &= stored.n == n;
+	for (uint32_t i = 0; i < n && same; i++)
+		same = stored.entries[i].epoch == e->entries[i].epoch &&
+			stored.entries[i].start == e->entries[i].start;
+	epochs_free(&stored);
+	return same;
+}
+
+static int settle_snapshot(struct log *log)
+{
+	int64_t before = log->snapshot_offset;
+	log->producers->end = log->end;
+	int error = state_snapshot(log, log->producers);
+	log->dir_dirty |= log->snapshot_offset != before;
+	if (!error && log->snapshot_offset >= 0)
+		error = file_sync(path_of(log->dir, log->snapshot_offset, SNAPSHOT_SUFFIX).s);
+	return error;
+}
+
+/* All that was kept in memory goes to the files, and the files to disk; where nothing has changed nothing is
+ * waited for. */
 static int settle(struct log *log)
 {
 	struct segment *s = log_active(log);
 	int error = segment_open(s, log->dir);
 	if (!error)
 		error = segment_seal(s, log->dir);
-	log->producers->end = log->end;
 	if (!error)
-		error = state_snapshot(log, log->producers);
+		error = settle_snapshot(log);
 	if (!error)
 		error = log_write_topic_id(log);
-	if (!error)
+	if (!error && log->epochs.dirty && !epochs_are_stored(log))
 		error = log_write_epochs(log);
 	if (!error)
 		error = sync_segments(log);
-	if (!error && log->snapshot_offset >= 0)
-		error = file_sync(path_of(log->dir, log->snapshot_offset, SNAPSHOT_SUFFIX).s);
-	return error ? error : sys_sync_dir(log->dir);
+	return error || !log->dir_dirty ? error : sys_sync_dir(log->dir);
 }
 
 int log_close(struct log *log, int64_t *recovery_point)

@@ -24,6 +24,12 @@ static void push(struct epochs *e, int32_t epoch, int64_t start)
 	e->entries[e->n++] = (struct epoch_entry){ .epoch = epoch, .start = start };
 }
 
+static void note_change(struct epochs *e, bool changed)
+{
+	e->dirty |= changed;
+	e->urgent |= changed;
+}
+
 void epochs_assign(struct epochs *e, int32_t epoch, int64_t start)
 {
 	must(epoch >= 0);
@@ -44,7 +50,7 @@ void epochs_truncate_end(struct epochs *e, int64_t offset)
 	uint32_t before = e->n;
 	while (e->n > 0 && e->entries[e->n - 1].start >= offset)
 		e->n--;
-	e->dirty |= e->n != before;
+	note_change(e, e->n != before);
 }
 
 void epochs_truncate_start(struct epochs *e, int64_t offset)
@@ -58,12 +64,12 @@ void epochs_truncate_start(struct epochs *e, int64_t offset)
 	memmove(e->entries, e->entries + gone, (e->n - gone) * sizeof *e->entries);
 	e->n -= gone;
 	e->entries[0].start = offset;
-	e->dirty = true;
+	note_change(e, true);
 }
 
 void epochs_clear(struct epochs *e)
 {
-	e->dirty |= e->n > 0;
+	note_change(e, e->n > 0);
 	e->n = 0;
 }
 
@@ -117,7 +123,7 @@ int epochs_load(struct epochs *e, const char *path)
 {
 	epochs_clear(e);
 	int error = checkpoint_read(path, 2, load_entry, e);
-	e->dirty = false;
+	e->dirty = e->urgent = false;
 	return error == -ENOENT ? 0 : error;
 }
 
@@ -127,6 +133,6 @@ char *epochs_text(struct epochs *e, size_t *n)
 	checkpoint_begin(&c);
 	for (uint32_t i = 0; i < e->n; i++)
 		checkpoint_add(&c, "%d %lld", e->entries[i].epoch, (long long)e->entries[i].start);
-	e->dirty = false;
+	e->dirty = e->urgent = false;
 	return checkpoint_text(&c, n);
 }

@@ -20,7 +20,8 @@ struct epoch_entry {
 struct epochs {
 	struct epoch_entry *entries;
 	uint32_t n, room;
-	bool dirty; /* differs from the file */
+	bool dirty;  /* differs from the file */
+	bool urgent; /* by more than epochs that were assigned: what batches may not tell */
 };
 
 void epochs_free(struct epochs *e);

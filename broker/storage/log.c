@@ -58,9 +58,17 @@ void log_must_be_home(const struct log *log)
 	reactor_must_be_here(log->home);
 }
 
+/* An epoch without a record so far need not be on disk: every opening drops it, and there is one in each log
+ * after each start. It is written before its first record counts as flushed. */
+static bool epochs_want_flush(const struct log *log)
+{
+	const struct epochs *e = &log->epochs;
+	return e->urgent || (e->dirty && e->n > 0 && e->entries[e->n - 1].start < log->end);
+}
+
 bool log_wants_flush(const struct log *log)
 {
-	return log->flush_wanted > log->recovery_point || log->epochs.dirty || log->topic_id_dirty;
+	return log->flush_wanted > log->recovery_point || epochs_want_flush(log) || log->topic_id_dirty;
 }
 
 void log_attach(struct log *log, struct reactor *home, struct log_owner *owner)

@@ -138,7 +138,7 @@ static void inherit(struct log *log, struct log *old)
 {
 	struct epochs epochs = log->epochs;
 	log->epochs = old->epochs;
-	log->epochs.dirty = true;
+	log->epochs.dirty = log->epochs.urgent = true;
 	old->epochs = epochs;
 	struct producers *producers = log->producers;
 	log->producers = old->producers;

@@ -79,7 +79,7 @@ static int rebuild_epochs(struct log *log)
 		rc = rc == -EBADMSG ? 0 : rc;
 		segment_close(s);
 	}
-	log->epochs.dirty = true;
+	log->epochs.dirty = log->epochs.urgent = true;
 	return rc;
 }
 
@@ -213,6 +213,7 @@ static int settle(struct log_open *op, struct log *log, bool scanned)
 	 * thousands of empty logs need not wait for the disk. The next flush writes, or the close. */
 	if (scanned)
 		error = log_write_epochs(log);
+	log->epochs.urgent = false;
 	if (!error)
 		error = settle_producers(op, log, scanned);
 	if (!error)
@@ -223,9 +224,11 @@ static int settle(struct log_open *op, struct log *log, bool scanned)
 
 static int load(struct log_open *op, struct log *log, const struct sweep *found)
 {
-	bool *bad, scanned = false;
+	bool *bad, scanned = false, any_bad = false;
 	op->repair.files_removed = found->removed;
 	int error = load_segments(op, log, found, &bad);
+	for (uint32_t i = 0; i < found->n; i++)
+		any_bad |= bad[i];
 	uint32_t first = first_unflushed(op, log);
 	if (!error)
 		error = rebuild_bad(op, log, bad, &first);
@@ -246,7 +249,13 @@ static int load(struct log_open *op, struct log *log, const struct sweep *found)
 	} else {
 		error = find_end(op, log, &scanned);
 	}
-	return error ? error : settle(op, log, scanned);
+	bool changed = scanned || any_bad || found->removed > 0 || log->end < op->start_offset;
+	if (!error)
+		error = settle(op, log, scanned);
+	/* Who closed it in order has flushed the directory, and the one that holds it. */
+	if (op->stop == LOG_STOP_CLEAN && !changed)
+		log->dir_dirty = log->entry_dirty = false;
+	return error;
 }
 
 /* Logs of before 2.8 have none. */

@@ -3,6 +3,7 @@
 #include "tests/unit/storage/storage_test.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static struct st_batch plain(int32_t records, int64_t timestamp)
 {
@@ -591,6 +592,48 @@ static void discards(void)
 	CU_ASSERT_EQUAL(st_size(path), -1);
 }
 
+/* ---- epochs on disk ---- */
+
+static ino_t epoch_file(const char *dir)
+{
+	struct stat st;
+	return stat(path_in(dir, "leader-epoch-checkpoint").s, &st) == 0 ? st.st_ino : 0;
+}
+
+/* Each start gives each log an epoch, and most of them never a record in it: that waits for no disk. */
+static void epochs_without_records(void)
+{
+	struct st_log s = { .config = st_config() };
+	struct st_batch b = { .records = 2, .timestamp = ST_NOW_MS, .leader_epoch = 1 };
+	const char *dir = st_dir("epochs-0");
+	CU_ASSERT_EQUAL_FATAL(st_open(&s, dir, LOG_STOP_CLEAN, 0, 0), 0);
+	log_assign_epoch(s.log, 1, 0);
+	CU_ASSERT_EQUAL(st_append(&s, &b, NULL), KERR_NONE);
+	st_close(&s);
+	ino_t file = epoch_file(dir);
+	CU_ASSERT(file != 0);
+	for (int32_t epoch = 2; epoch < 4; epoch++) {
+		CU_ASSERT_EQUAL_FATAL(st_open(&s, dir, LOG_STOP_CLEAN, 2, 0), 0);
+		CU_ASSERT_EQUAL(log_latest_epoch(s.log), 1);
+		log_assign_epoch(s.log, epoch, 2);
+		for (int i = 0; i < 10; i++)
+			st_turn(&s);
+		CU_ASSERT_EQUAL(log_latest_epoch(s.log), epoch);
+		st_close(&s);
+		CU_ASSERT_EQUAL(epoch_file(dir), file);
+	}
+	CU_ASSERT_EQUAL_FATAL(st_open(&s, dir, LOG_STOP_CLEAN, 2, 0), 0);
+	log_assign_epoch(s.log, 5, 2);
+	b.leader_epoch = 5;
+	CU_ASSERT_EQUAL(st_append(&s, &b, NULL), KERR_NONE);
+	st_kill(&s);
+	CU_ASSERT_EQUAL_FATAL(st_open(&s, dir, LOG_STOP_KILLED, 2, 0), 0);
+	CU_ASSERT_EQUAL(log_latest_epoch(s.log), 5);
+	CU_ASSERT_EQUAL(log_epoch_at(s.log, 1), 1);
+	st_close(&s);
+	CU_ASSERT(epoch_file(dir) != file);
+}
+
 static const struct ut_case cases[] = {
 	UT(appends_and_reads_back), UT(upper_and_max_bytes_bound_a_read), UT(many_in_a_turn_are_one_write),
 	UT(rolls_by_size_and_reads_across), UT(rolls_by_time), UT(rolls_within_a_turn),
@@ -601,6 +644,7 @@ static const struct ut_case cases[] = {
 	UT(a_follower_takes_batches_as_they_are), UT(finds_offsets_by_time),
 	UT(a_failed_write_takes_it_offline),
 	UT(preallocates), UT(keeps_its_topic_id), UT(discards),
+	UT(epochs_without_records),
 };
 
 int main(void)
