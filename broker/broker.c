@@ -20,9 +20,6 @@
 #include "stop_replica.kmsg.h"
 #include "update_metadata.kmsg.h"
 
-#include <errno.h>
-#include <string.h>
-
 #define LOGGER "kafka.server.KafkaServer"
 
 static void set_state(struct broker *b, enum broker_state state)

@@ -7,7 +7,6 @@
 #include "zkutil/claim.h"
 #include "zkutil/znode.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

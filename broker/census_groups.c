@@ -13,8 +13,6 @@
 #include "broker/group/walk.h"
 #include "broker/reactor/call.h"
 
-#include <string.h>
-
 /* ---- on each core: its groups ---- */
 
 struct look {

@@ -5,7 +5,6 @@
 #include "broker/process.h"
 #include "broker/storage/file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "tools/cluster.h"
 
-#include "broker/base/kerr.h"
 #include "broker/base/must.h"
 #include "broker/base/order.h"
 

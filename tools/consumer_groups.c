@@ -4,7 +4,6 @@
  * Kafka's command ends with 0 even when it could not do what was asked and says so on standard output; so
  * does this one. Only wrong usage ends with 1.
  */
-#include "broker/base/kerr.h"
 #include "broker/base/must.h"
 #include "broker/base/order.h"
 #include "tools/cluster.h"

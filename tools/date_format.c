@@ -2,7 +2,6 @@
 #include "tools/date_format.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <time.h>
 
 enum { TM_YEAR_0 = 1900, WORD_BYTES = 64 };

@@ -9,7 +9,6 @@
 #include "tools/in.h"
 #include "tools/out.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 enum { FOLLOW_MS = 200 };

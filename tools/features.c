@@ -1,7 +1,6 @@
 /* features.c - the features that a cluster has agreed upon; org.apache.kafka.tools.FeatureCommand. A cluster
  * on ZooKeeper has none.
  */
-#include "broker/base/kerr.h"
 #include "broker/base/must.h"
 #include "broker/base/order.h"
 #include "broker/config/ibp.h"

@@ -6,7 +6,6 @@
 #include "tools/kafka_names.h"
 #include "tools/out.h"
 
-#include <errno.h>
 #include <librdkafka/rdkafka.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>

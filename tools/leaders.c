@@ -10,9 +10,6 @@
 #include "delete_records.kmsg.h"
 #include "list_offsets.kmsg.h"
 #include "tools/cluster.h"
-#include "tools/out.h"
-
-#include <string.h>
 
 /* One request to the leader of all `v`, which are in the order of topics. -1: the failure is all of theirs.
  */

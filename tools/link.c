@@ -8,7 +8,6 @@
 #include "broker/net/client.h"
 #include "headers.kmsg.h"
 #include "tools/admin.h"
-#include "tools/out.h"
 
 #include <errno.h>
 #include <stdio.h>

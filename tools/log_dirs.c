@@ -6,7 +6,6 @@
 #include "tools/out.h"
 
 #include <jansson.h>
-#include <string.h>
 
 enum { BOOTSTRAP, COMMAND_CONFIG, DESCRIBE, TOPIC_LIST, BROKER_LIST, JSON };
 

@@ -1,7 +1,6 @@
 /* manual.c - manual pages and the completion for bash, out of the tables of the commands. */
 #include <config.h> /* the build's */
 
-#include "broker/base/must.h"
 #include "tools/out.h"
 #include "tools/usage.h"
 

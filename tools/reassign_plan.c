@@ -4,7 +4,6 @@
 #include "tools/reassign_priv.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static int compare(const void *a, const void *b)
 {

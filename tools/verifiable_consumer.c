@@ -3,10 +3,7 @@
 #include "broker/base/must.h"
 #include "tools/kafka.h"
 #include "tools/event.h"
-#include "tools/out.h"
 #include "tools/kafka_words.h"
-
-#include <strings.h>
 
 enum { BATCH_RECORDS = 500 /* max.poll.records of Java */, BATCH_PARTITIONS = 500 };
 

@@ -7,7 +7,6 @@
 #include "tools/kafka.h"
 #include "tools/kafka_wait.h"
 #include "tools/event.h"
-#include "tools/out.h"
 #include "tools/perf_stats.h"
 #include "tools/kafka_words.h"
 

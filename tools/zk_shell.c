@@ -7,7 +7,6 @@
 #include "tools/zoo.h"
 #include "zkutil/connect.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 
 enum { TREE_DEPTH_MAX = 64 };

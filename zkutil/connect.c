@@ -3,7 +3,6 @@
 
 #include "zkutil/connect.h"
 
-#include "broker/base/must.h"
 #include "zkutil/zk.h"
 
 #include <errno.h>

@@ -13,8 +13,6 @@
 
 #include "broker/base/must.h"
 
-#include <errno.h>
-
 int zk_open(struct zk **out, const struct zk_config *c)
 {
 	char why[ZK_WHY_BYTES];

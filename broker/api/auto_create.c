@@ -2,7 +2,6 @@
 #include "broker/api/auto_create.h"
 
 #include "broker/base/log.h"
-#include "broker/base/must.h"
 #include "broker/cluster/names.h"
 
 #define LOGGER "kafka.server.DefaultAutoTopicCreationManager"

@@ -10,8 +10,6 @@
 
 #include "describe_configs.kmsg.h"
 
-#include <errno.h>
-
 /* ConfigType of the response is one above the order of config_type. */
 static int8_t type_code(enum config_type type)
 {

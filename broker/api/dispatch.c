@@ -9,7 +9,6 @@
 
 #include "headers.kmsg.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define API_CORE_MAGIC 0xa91c07e5u

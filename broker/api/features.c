@@ -5,8 +5,6 @@
 #include "broker/api/api.h"
 #include "broker/api/handlers.h"
 
-#include "broker/base/must.h"
-
 #include "update_features.kmsg.h"
 
 enum { UPGRADE = 1, DOWNGRADE_SAFE = 2, DOWNGRADE_UNSAFE = 3, VERSION_SAYS_TYPE = 1 };

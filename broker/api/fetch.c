@@ -23,8 +23,6 @@
 
 #include "fetch.kmsg.h"
 
-#include <string.h>
-
 enum {
 	VERSION_SIZE_LIMITS = 3,   /* the first version whose first batch may be larger than the limit */
 	VERSION_FORMAT_2 = 4,      /* the first version that reads batches of format 2 */

@@ -4,7 +4,6 @@
 #include "broker/api/auto_create.h"
 #include "broker/api/handlers.h"
 
-#include "broker/base/must.h"
 #include "broker/cluster/names.h"
 #include "broker/group/coordinator.h"
 

@@ -10,7 +10,6 @@
 #include "list_offsets.kmsg.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum {
 	TIMESTAMP_LATEST = -1,

@@ -19,8 +19,6 @@
 
 #include "produce.kmsg.h"
 
-#include <string.h>
-
 enum {
 	ACKS_ALL = -1,
 	ACKS_NONE = 0,

@@ -1,8 +1,6 @@
 /* resources.c - see resources.h. */
 #include "broker/api/resources.h"
 
-#include "broker/base/must.h"
-
 const char *resource_text(struct arena *a, int type, struct slice name)
 {
 	const char *kind = type == RESOURCE_TOPIC    ? "TOPIC"

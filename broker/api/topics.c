@@ -12,8 +12,6 @@
 #include "create_topics.kmsg.h"
 #include "delete_topics.kmsg.h"
 
-#include <string.h>
-
 enum {
 	CREATE_VERSION_TELLS_CONFIG = 5,
 	DELETE_VERSION_DISABLED = 3, /* TOPIC_DELETION_DISABLED; INVALID_REQUEST before it */

@@ -2,7 +2,6 @@
 #include "broker/cluster/broker_settings.h"
 
 #include "broker/base/log.h"
-#include "broker/base/must.h"
 #include "broker/config/password.h"
 #include "broker/config/providers.h"
 #include "broker/reactor/sys.h"

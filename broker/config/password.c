@@ -8,7 +8,6 @@
 #include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 enum {

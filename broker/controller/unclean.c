@@ -5,8 +5,6 @@
 
 #include "broker/base/must.h"
 
-#include <string.h>
-
 static void elect_again(struct controller *c, struct ctl_event *e)
 {
 	if (!c->active)

@@ -2,7 +2,6 @@
 #include "broker/group/membership.h"
 
 #include "broker/base/log.h"
-#include "broker/base/must.h"
 #include "broker/group/rebalance.h"
 
 #include <stdio.h>

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 
 enum { DOOR_MAGIC = 0x0d00207e, GUEST_MAGIC = 0x064e57aa, EVICT_MAGIC = 0x0e71c7ee };
 enum { NS_IN_MS = 1000000, LOG_EVERY_MS = 1000 };

@@ -11,7 +11,6 @@
  */
 #include "broker/protocol/batch_priv.h"
 
-#include "broker/base/crc32c.h"
 #include "broker/base/must.h"
 
 #include <inttypes.h>

@@ -6,8 +6,6 @@
  */
 #include "broker/protocol/batch_priv.h"
 
-#include "broker/base/must.h"
-
 static int32_t get_size(const uint8_t *p)
 {
 	return (int32_t)get_be32(p);

@@ -4,8 +4,6 @@
 
 #include "broker/base/must.h"
 
-#include <string.h>
-
 enum { PREFERENCES_MAX = 10000 };
 
 /* ---- one at a time ---- */

@@ -8,7 +8,6 @@
 #include "stop_replica.kmsg.h"
 #include "update_metadata.kmsg.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define STATE_LOGGER "state.change.logger"

@@ -5,7 +5,6 @@
 #include "broker/base/must.h"
 #include "broker/storage/clean.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

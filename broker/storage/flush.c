@@ -6,7 +6,6 @@
  */
 #include "broker/storage/log_priv.h"
 
-#include "broker/base/log.h"
 #include "broker/base/must.h"
 #include "broker/metrics/metrics.h"
 

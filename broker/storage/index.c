@@ -6,7 +6,6 @@
 #include "broker/reactor/sys.h"
 
 #include <errno.h>
-#include <string.h>
 
 enum { BLOCK_BYTES = 4096, FIRST_ROOM = 8 };
 

@@ -4,7 +4,6 @@
 #include "broker/base/log.h"
 #include "broker/base/must.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* ---- life ---- */

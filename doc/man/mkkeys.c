@@ -3,7 +3,6 @@
 #include "broker/config/topic_config.h"
 #include "doc/man/roff.h"
 
-#include <ctype.h>
 #include <stdio.h>
 
 /* The keys of kraft.tbl begin where those of config.tbl end. */

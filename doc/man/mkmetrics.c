@@ -1,5 +1,4 @@
 /* mkmetrics.c - writes the manual page of all metrics from the table of broker/metrics. */
-#include "broker/base/must.h"
 #include "broker/metrics/metrics.h"
 #include "doc/man/roff.h"
 

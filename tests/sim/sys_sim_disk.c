@@ -12,7 +12,6 @@
 #include "tests/sim/sys_sim.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,6 @@
 /* sys_sim_fd.c - the simulated world's descriptors, pollers and signals. */
 #include "tests/sim/sys_sim.h"
 
-#include <errno.h>
-
 enum {
 	POLLER_MAGIC = 0x43d8a6f1,
 	SIGNALS_MAX = 16, /* kept for a process that does not look */

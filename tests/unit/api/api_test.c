@@ -9,7 +9,6 @@
 
 #include "produce.kmsg.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum { PATIENCE_S = 30, REQUEST_MAX_BYTES = 1 << 20, CALL_MS = 20000 };

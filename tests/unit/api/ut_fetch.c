@@ -4,8 +4,6 @@
 
 #include "fetch.kmsg.h"
 
-#include <string.h>
-
 AT_ENCODER(fetch)
 
 enum { OLDEST = 4, BY_ID = 13, NEWEST = 17, PARTS_MAX = 4 };

@@ -3,8 +3,6 @@
 #include "broker/api/session.h"
 #include "tests/unit/ut.h"
 
-#include <string.h>
-
 static const struct hash_seed seed = { 1, 2 };
 
 static struct fetch_wish wish(const char *topic, int32_t partition)

@@ -3,8 +3,6 @@
 #include "broker/protocol/kapi.h"
 #include "tests/unit/ut.h"
 
-#include <string.h>
-
 struct fixture {
 	struct metrics *metrics;
 	struct reactor *reactor;

@@ -2,8 +2,6 @@
 #include "broker/config/options.h"
 #include "tests/unit/ut.h"
 
-#include <string.h>
-
 enum { ARGS_MAX = 8 };
 
 static enum options_verdict parse(struct options *o, int n, const char *const *words)

@@ -2,8 +2,6 @@
 #include "broker/config/problems.h"
 #include "tests/unit/ut.h"
 
-#include <string.h>
-
 static void keeps_order_and_level(void)
 {
 	struct problems p;

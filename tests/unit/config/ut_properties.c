@@ -2,8 +2,6 @@
 #include "broker/config/properties.h"
 #include "tests/unit/config/golden.h"
 
-#include <ctype.h>
-
 static struct arena arena;
 static struct properties props;
 

@@ -3,8 +3,6 @@
 #include "broker/cluster/meta.h"
 #include "tests/unit/group/group_test.h"
 
-#include <string.h>
-
 enum { MANY = 3000, DAY_MS = 24 * 3600 * 1000 };
 
 /* Reached by a failure only. */

@@ -3,8 +3,6 @@
 #include "tests/unit/group/group_world.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static void stores_that_fail(void)
 {

@@ -1,8 +1,6 @@
 /* ut_rebalance.c - the state machine of a group and its timers: the contract's table, cell by cell. */
 #include "tests/unit/group/group_world.h"
 
-#include <string.h>
-
 enum { AS_LONG = GW_DELAY_MS + 50 };
 
 static void first_rebalance_waits_for_more(void)

@@ -1,6 +1,5 @@
 /* ut_tls.c - the TLS layer over a real socket: handshakes, bytes, client certificates, reload, and those who
  * misbehave. */
-#include "broker/config/principal_rules.h"
 #include "tests/unit/net/tls_ut.h"
 
 static struct ut_cert ca, server, client, stranger;

@@ -1,7 +1,6 @@
 /* ut_batch.c - building, checking, stamping and rebuilding of batches, beyond what the golden rows show. */
 #include "tests/unit/ut.h"
 
-#include "broker/base/crc32c.h"
 #include "broker/protocol/batch.h"
 
 enum { INFLATED_MAX = 1 << 20, ARENA_BYTES = 1 << 20, RECORDS = 300, NOW = 5000 };

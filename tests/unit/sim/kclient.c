@@ -5,7 +5,6 @@
 #include "headers.kmsg.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* ---- waiting ---- */
 

@@ -6,7 +6,6 @@
 #include "broker/storage/clean.h"
 #include "broker/storage/scan.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* ---- Kafka's ---- */
@@ -150,7 +149,6 @@ static void golden_first(void)
 		if (strncmp(p.names[i], "compact-", 8) == 0)
 			clean_as_java(dirs[0], dirs[1], p.names[i], -1);
 }
-
 
 /* The last cleaning of each log by the second start of that broker: the segments that it read are .deleted.
  * */

@@ -5,7 +5,6 @@
 #include "broker/base/log.h"
 #include "tools/dump_text.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 enum { INFLATED_MAX = 1 << 20 };

@@ -6,7 +6,6 @@
 #include "broker/base/log.h"
 #include "broker/storage/epoch.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* ---- the cases ---- */

@@ -6,7 +6,6 @@
 #include "broker/storage/txn_index.h"
 
 #include <errno.h>
-#include <string.h>
 
 enum { ENTRIES = 3000 }; /* several blocks of the look-up, many tails */
 

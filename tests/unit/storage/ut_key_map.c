@@ -2,8 +2,6 @@
 #include "broker/storage/key_map.h"
 #include "tests/unit/ut.h"
 
-#include <string.h>
-
 static struct slice key_of(uint32_t i)
 {
 	static char text[16];

@@ -5,7 +5,6 @@
 #include "broker/base/must.h"
 
 #include <errno.h>
-#include <string.h>
 
 enum { BATCHES = 30, RECORDS = 5, ROW_BYTES = 3000 };
 

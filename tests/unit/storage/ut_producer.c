@@ -4,7 +4,6 @@
 #include "broker/storage/producer.h"
 
 #include <errno.h>
-#include <string.h>
 
 static struct st_batch from(int64_t id, int16_t epoch, int32_t sequence, int64_t offset)
 {

@@ -5,7 +5,6 @@
 #include "broker/base/log.h"
 
 #include <errno.h>
-#include <string.h>
 
 enum { BATCHES = 12, RECORDS = 2 };
 

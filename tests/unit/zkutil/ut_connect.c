@@ -4,7 +4,6 @@
 #include "tests/unit/ut.h"
 
 #include <errno.h>
-#include <string.h>
 
 static struct zk_connect c;
 static char why[ZK_WHY_BYTES];

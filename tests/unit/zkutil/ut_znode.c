@@ -5,7 +5,6 @@
 #include "tests/unit/ut.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 enum { CAP = 64 * 1024 * 1024, LINE_BYTES = 65536 };
 
