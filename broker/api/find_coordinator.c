@@ -32,7 +32,8 @@ static void find_group(struct request *req, struct slice key,
 		return;
 	out->error_code = KERR_NONE;
 	out->node_id = b->id;
-	out->host = slice_str(at->host); /* the snapshot stays: nothing is waited for until the answer is made */
+	/* The snapshot stays: nothing is waited for until the answer is made. */
+	out->host = slice_str(at->host);
 	out->port = at->port;
 }
 
