@@ -101,6 +101,53 @@ bool cluster_is_internal(struct slice topic)
 		slice_is(topic, "__share_group_state");
 }
 
+/* ---- moves ---- */
+
+/* The brokers that do not know of moves have none. */
+static int moves_failed(struct tool *t, struct list_partition_reassignments_response *out)
+{
+	*out = (struct list_partition_reassignments_response){ 0 };
+	if (strcmp(t->failure.class, "UnsupportedVersionException") != 0)
+		return -1;
+	t->failure = (struct failure){ 0 };
+	return 0;
+}
+
+int cluster_moves(struct admin *a, struct tool *t, const struct metadata_response *m,
+	struct list_partition_reassignments_response *out)
+{
+	struct list_partition_reassignments_request request;
+	list_partition_reassignments_request_defaults(&request);
+	request.n_topics = m->n_topics;
+	request.topics = tool_alloc(t, (size_t)m->n_topics * sizeof *request.topics);
+	for (int32_t i = 0; i < m->n_topics; i++) {
+		const struct metadata_response_topic *topic = &m->topics[i];
+		int32_t *indexes = tool_alloc(t, (size_t)topic->n_partitions * sizeof *indexes);
+		for (int32_t k = 0; k < topic->n_partitions; k++)
+			indexes[k] = topic->partitions[k].partition_index;
+		request.topics[i] = (struct list_partition_reassignments_request_topic){ topic->name, indexes,
+			topic->n_partitions };
+	}
+	admin_begin(a, "listPartitionReassignments", 0);
+	do {
+		if (admin_call(a, ADMIN_CONTROLLER, KAPI_LIST_PARTITION_REASSIGNMENTS, &request, out) < 0)
+			return moves_failed(t, out);
+	} while (admin_again(a, out->error_code));
+	return out->error_code ? tool_fail_code(t, out->error_code, out->error_message) : 0;
+}
+
+const struct list_partition_reassignments_response_partition *cluster_move_of(
+	const struct list_partition_reassignments_response *moves, struct slice topic, int32_t partition)
+{
+	for (int32_t i = 0; i < moves->n_topics; i++)
+		for (int32_t k = 0; slice_eq(moves->topics[i].name, topic) &&
+			k < moves->topics[i].n_partitions;
+			k++)
+			if (moves->topics[i].partitions[k].partition_index == partition)
+				return &moves->topics[i].partitions[k];
+	return NULL;
+}
+
 /* ---- which topics ---- */
 
 static bool is_quote(char c)

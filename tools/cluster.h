@@ -3,6 +3,7 @@
 #ifndef SAMSA_TOOLS_CLUSTER_H
 #define SAMSA_TOOLS_CLUSTER_H
 
+#include "list_partition_reassignments.kmsg.h"
 #include "metadata.kmsg.h"
 #include "tools/admin.h"
 
@@ -34,6 +35,14 @@ const struct metadata_response_topic *cluster_topic(const struct metadata_respon
 const struct metadata_response_partition *cluster_partition(
 	const struct metadata_response *m, struct slice topic, int32_t partition);
 bool cluster_is_internal(struct slice topic);
+/* Which partitions of these topics are on their way to other brokers: none where the brokers do not know
+ * of moves.
+ */
+int cluster_moves(struct admin *a, struct tool *t, const struct metadata_response *m,
+	struct list_partition_reassignments_response *out);
+/* NULL: it stays. */
+const struct list_partition_reassignments_response_partition *cluster_move_of(
+	const struct list_partition_reassignments_response *moves, struct slice topic, int32_t partition);
 
 /* A regular expression over names, as org.apache.kafka.server.util.TopicFilter has it: commas are
  * alternatives. */

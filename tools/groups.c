@@ -94,15 +94,29 @@ static int list_of(struct admin *a, struct tool *t, int32_t node, const struct l
 }
 
 /* Those of consumers: others are Connect's and the like. */
-static unsigned keep_consumers(const struct list_groups_response *m, struct group_listing *out)
+static unsigned keep_consumers(
+	const struct list_groups_response *m, int32_t node, struct group_listing *out)
 {
 	unsigned n = 0;
 	for (int32_t i = 0; i < m->n_groups; i++) {
 		const struct list_groups_response_group *g = &m->groups[i];
 		if (g->protocol_type.n == 0 || slice_is(g->protocol_type, "consumer"))
-			out[n++] = (struct group_listing){ g->group_id, g->group_state, g->group_type };
+			out[n++] = (struct group_listing){ g->group_id, g->group_state, g->group_type, node };
 	}
 	return n;
+}
+
+int groups_list_at(
+	struct admin *a, struct tool *t, int32_t node, struct group_listing **out, unsigned *n)
+{
+	const struct list_groups_request all = { .n_states_filter = 0 };
+	struct list_groups_response m;
+	admin_begin(a, "listConsumerGroups", 0);
+	if (list_of(a, t, node, &all, &m) < 0)
+		return -1;
+	*out = tool_alloc(t, (size_t)m.n_groups * sizeof **out);
+	*n = keep_consumers(&m, node, *out);
+	return 0;
 }
 
 int groups_list(struct admin *a, struct tool *t, struct slice *states, unsigned n_states, struct slice *types,
@@ -127,7 +141,7 @@ int groups_list(struct admin *a, struct tool *t, struct slice *states, unsigned 
 		if (*n)
 			memcpy(more, *out, *n * sizeof *more);
 		*out = more;
-		*n += keep_consumers(&m, more + *n);
+		*n += keep_consumers(&m, brokers[i].id, more + *n);
 	}
 	order_sort(*out, *n, sizeof **out, by_id);
 	return 0;
@@ -179,6 +193,24 @@ static int code_of_describe(const void *response)
 	return m->n_groups == 1 ? m->groups[0].error_code : KERR_UNKNOWN_SERVER_ERROR;
 }
 
+static void take_classic(
+	struct tool *t, const struct describe_groups_response_group *g, struct group_description *out)
+{
+	*out = (struct group_description){ .id = g->group_id,
+		.state = g->group_state,
+		.assignor = g->protocol_data,
+		.n_members = (unsigned)g->n_members };
+	out->members = tool_alloc(t, out->n_members * sizeof *out->members);
+	for (int32_t i = 0; i < g->n_members; i++) {
+		const struct describe_groups_response_member *from = &g->members[i];
+		out->members[i] = (struct group_member){ .id = from->member_id,
+			.instance = from->group_instance_id,
+			.client_id = from->client_id,
+			.host = from->client_host };
+		take_assignment(t, &out->members[i], from->member_assignment);
+	}
+}
+
 static int describe_classic(
 	struct admin *a, struct tool *t, struct slice group, struct group_description *out)
 {
@@ -194,19 +226,7 @@ static int describe_classic(
 		return tool_fail(t, "java.lang.IllegalArgumentException",
 			"GroupId %.*s is not a consumer group (%.*s).", SLICE_ARGS(group),
 			SLICE_ARGS(g->protocol_type));
-	*out = (struct group_description){ .id = group,
-		.state = g->group_state,
-		.assignor = g->protocol_data,
-		.n_members = (unsigned)g->n_members };
-	out->members = tool_alloc(t, out->n_members * sizeof *out->members);
-	for (int32_t i = 0; i < g->n_members; i++) {
-		const struct describe_groups_response_member *from = &g->members[i];
-		out->members[i] = (struct group_member){ .id = from->member_id,
-			.instance = from->group_instance_id,
-			.client_id = from->client_id,
-			.host = from->client_host };
-		take_assignment(t, &out->members[i], from->member_assignment);
-	}
+	take_classic(t, g, out);
 	return 0;
 }
 
@@ -273,6 +293,54 @@ int groups_describe(struct admin *a, struct tool *t, struct slice group, struct 
 	return 0;
 }
 
+/* ---- many at once ---- */
+
+static int slices_order(const void *a, const void *b)
+{
+	return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* Its place among the groups that were asked for; -1: it was not. */
+static int place_of(const struct slice *groups, unsigned n, struct slice id)
+{
+	const struct slice *found = order_find(&id, groups, n, sizeof id, slices_order);
+	return found ? (int)(found - groups) : -1;
+}
+
+static int describe_new_at(struct admin *a, struct tool *t, int32_t node, struct slice *groups, unsigned n,
+	struct group_description *out)
+{
+	struct consumer_group_describe_request request = { .group_ids = groups, .n_group_ids = (int32_t)n };
+	struct consumer_group_describe_response m;
+	if (admin_call(a, node, KAPI_CONSUMER_GROUP_DESCRIBE, &request, &m) < 0)
+		return -1;
+	for (int32_t i = 0; i < m.n_groups; i++) {
+		int at = place_of(groups, n, m.groups[i].group_id);
+		if (at >= 0 && !m.groups[i].error_code)
+			take_new(t, &m.groups[i], &out[at]);
+	}
+	return 0;
+}
+
+int groups_describe_at(struct admin *a, struct tool *t, int32_t node, bool newer, struct slice *groups,
+	unsigned n, struct group_description *out)
+{
+	struct describe_groups_request request = { .groups = groups, .n_groups = (int32_t)n };
+	struct describe_groups_response m;
+	memset(out, 0, n * sizeof *out);
+	admin_begin(a, "describeConsumerGroups", 0);
+	if (newer)
+		return describe_new_at(a, t, node, groups, n, out);
+	if (admin_call(a, node, KAPI_DESCRIBE_GROUPS, &request, &m) < 0)
+		return -1;
+	for (int32_t i = 0; i < m.n_groups; i++) {
+		int at = place_of(groups, n, m.groups[i].group_id);
+		if (at >= 0 && !m.groups[i].error_code)
+			take_classic(t, &m.groups[i], &out[at]);
+	}
+	return 0;
+}
+
 /* ---- offsets ---- */
 
 static int code_of_fetch(const void *response)
@@ -281,32 +349,91 @@ static int code_of_fetch(const void *response)
 	return m->n_groups == 1 ? m->groups[0].error_code : m->error_code;
 }
 
-static void take_offsets(
-	struct tool *t, const struct offset_fetch_response *m, struct group_partition **out, unsigned *n)
+/* Of an answer about one group. */
+static void take_offsets(struct tool *t, const struct offset_fetch_response *m, struct group_offsets *out)
 {
-	bool many = m->n_groups == 1;
 	size_t room = 0;
 	for (int32_t i = 0; i < m->n_topics; i++)
 		room += (size_t)m->topics[i].n_partitions;
-	for (int32_t i = 0; many && i < m->groups[0].n_topics; i++)
-		room += (size_t)m->groups[0].topics[i].n_partitions;
-	struct group_partition *v = *out = tool_alloc(t, room * sizeof *v);
-	*n = 0;
+	*out = (struct group_offsets){ .v = tool_alloc(t, room * sizeof *out->v), .code = m->error_code };
 	for (int32_t i = 0; i < m->n_topics; i++)
 		for (int32_t k = 0; k < m->topics[i].n_partitions; k++)
 			if (!m->topics[i].partitions[k].error_code)
-				v[(*n)++] = (struct group_partition){ .topic = m->topics[i].name,
+				out->v[out->n++] = (struct group_partition){ .topic = m->topics[i].name,
 					.partition = m->topics[i].partitions[k].partition_index,
 					.offset = m->topics[i].partitions[k].committed_offset };
-	for (int32_t i = 0; many && i < m->groups[0].n_topics; i++) {
-		const struct offset_fetch_response_group_topic *topic = &m->groups[0].topics[i];
+	order_sort(out->v, out->n, sizeof *out->v, group_partitions_order);
+}
+
+/* Of one group in an answer about several. */
+static void take_group(
+	struct tool *t, const struct offset_fetch_response_group *g, struct group_offsets *out)
+{
+	size_t room = 0;
+	for (int32_t i = 0; i < g->n_topics; i++)
+		room += (size_t)g->topics[i].n_partitions;
+	*out = (struct group_offsets){ .v = tool_alloc(t, room * sizeof *out->v), .code = g->error_code };
+	for (int32_t i = 0; i < g->n_topics; i++) {
+		const struct offset_fetch_response_group_topic *topic = &g->topics[i];
 		for (int32_t k = 0; k < topic->n_partitions; k++)
 			if (!topic->partitions[k].error_code)
-				v[(*n)++] = (struct group_partition){ .topic = topic->name,
+				out->v[out->n++] = (struct group_partition){ .topic = topic->name,
 					.partition = topic->partitions[k].partition_index,
 					.offset = topic->partitions[k].committed_offset };
 	}
-	order_sort(v, *n, sizeof *v, group_partitions_order);
+	order_sort(out->v, out->n, sizeof *out->v, group_partitions_order);
+}
+
+/* Of brokers that are asked for one group at a time. */
+static int offsets_one_by_one(struct admin *a, struct tool *t, int32_t node, const struct slice *groups,
+	unsigned n, const struct group_topics *of, struct group_offsets *out)
+{
+	struct offset_fetch_request request = { .n_topics = of->n };
+	struct offset_fetch_response m;
+	request.topics = tool_alloc(t, (size_t)max_of(of->n, 0) * sizeof *request.topics);
+	for (int32_t i = 0; i < of->n; i++)
+		request.topics[i] = (struct offset_fetch_request_topic){ of->v[i].name,
+			of->v[i].partition_indexes, of->v[i].n_partition_indexes };
+	for (unsigned i = 0; i < n; i++) {
+		request.group_id = groups[i];
+		admin_begin(a, "listConsumerGroupOffsets", 0);
+		if (admin_call(a, node, KAPI_OFFSET_FETCH, &request, &m) < 0)
+			return -1;
+		take_offsets(t, &m, &out[i]);
+	}
+	return 0;
+}
+
+int groups_offsets_at(struct admin *a, struct tool *t, int32_t node, const struct slice *groups, unsigned n,
+	const struct group_topics *of, struct group_offsets *out)
+{
+	struct offset_fetch_request request = { .n_groups = (int32_t)n };
+	struct offset_fetch_response m;
+	memset(out, 0, n * sizeof *out);
+	admin_begin(a, "listConsumerGroupOffsets", 0);
+	int version = admin_version(a, node, KAPI_OFFSET_FETCH);
+	if (version < 0)
+		return -1;
+	if (version < FETCH_ALL && of->n < 0)
+		return tool_fail(t, "UnsupportedVersionException",
+			"The broker is too old to tell all offsets of a group");
+	if (version < FETCH_MANY)
+		return offsets_one_by_one(a, t, node, groups, n, of, out);
+	request.groups = tool_alloc(t, n * sizeof *request.groups);
+	for (unsigned i = 0; i < n; i++) {
+		request.groups[i] = (struct offset_fetch_request_group){
+			.group_id = groups[i], .member_epoch = -1, .topics = of->v, .n_topics = of->n
+		};
+		out[i].code = KERR_UNKNOWN_SERVER_ERROR;
+	}
+	if (admin_call(a, node, KAPI_OFFSET_FETCH, &request, &m) < 0)
+		return -1;
+	for (int32_t i = 0; i < m.n_groups; i++) {
+		int at = place_of(groups, n, m.groups[i].group_id);
+		if (at >= 0)
+			take_group(t, &m.groups[i], &out[at]);
+	}
+	return 0;
 }
 
 int groups_offsets(
@@ -331,7 +458,13 @@ int groups_offsets(
 		return -1;
 	if (code)
 		return tool_fail_code(t, code, SLICE_NULL);
-	take_offsets(t, &m, out, n);
+	struct group_offsets found;
+	if (m.n_groups == 1)
+		take_group(t, &m.groups[0], &found);
+	else
+		take_offsets(t, &m, &found);
+	*out = found.v;
+	*n = found.n;
 	return 0;
 }
 

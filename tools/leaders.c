@@ -132,8 +132,8 @@ static int out_of_time(struct tool *t, const char *call, struct at_leader **v, u
 	return 0;
 }
 
-static int rounds(struct admin *a, struct tool *t, const char *call, struct at_leader *items, unsigned n,
-	ask_leader *ask)
+/* The items by topic and partition, with no answer yet. */
+static struct at_leader **in_order(struct tool *t, struct at_leader *items, unsigned n)
 {
 	struct at_leader **v = tool_alloc(t, n * sizeof(struct at_leader *));
 	for (unsigned i = 0; i < n; i++) {
@@ -142,6 +142,13 @@ static int rounds(struct admin *a, struct tool *t, const char *call, struct at_l
 		items[i].leader_epoch = -1;
 	}
 	order_sort(v, n, sizeof(struct at_leader *), by_topic);
+	return v;
+}
+
+static int rounds(struct admin *a, struct tool *t, const char *call, struct at_leader *items, unsigned n,
+	ask_leader *ask)
+{
+	struct at_leader **v = in_order(t, items, n);
 	admin_begin(a, call, 0);
 	for (unsigned left = n; left > 0;) {
 		if (look_up(a, t, v, n) < 0)
@@ -158,6 +165,8 @@ static int rounds(struct admin *a, struct tool *t, const char *call, struct at_l
 
 /* ---- ListOffsets ---- */
 
+enum { ISOLATION_VERSION = 2 };
+
 /* Which version knows this time. */
 static int least_version(int64_t when)
 {
@@ -167,11 +176,17 @@ static int least_version(int64_t when)
 						 : 1;
 }
 
-static int check_version(struct admin *a, struct tool *t, int32_t leader, struct at_leader **v, unsigned n)
+static int check_version(struct admin *a, struct tool *t, int32_t leader, const struct offsets_as *as,
+	struct at_leader **v, unsigned n)
 {
 	int version = admin_version(a, leader, KAPI_LIST_OFFSETS);
 	if (version < 0)
 		return -1;
+	if (as->committed_only && version < ISOLATION_VERSION)
+		return tool_fail(t, "UnsupportedVersionException",
+			"The broker does not know of transactions: ListOffsets %d is the newest version "
+				"that it has",
+			version);
 	for (unsigned i = 0; i < n; i++)
 		if (version < least_version(v[i]->asked))
 			return tool_fail(t, "UnsupportedVersionException",
@@ -182,12 +197,14 @@ static int check_version(struct admin *a, struct tool *t, int32_t leader, struct
 	return 0;
 }
 
-static int ask_offsets(struct admin *a, struct tool *t, int32_t leader, struct at_leader **v, unsigned n)
+static int ask_offsets_as(struct admin *a, struct tool *t, int32_t leader, const struct offsets_as *as,
+	struct at_leader **v, unsigned n)
 {
-	struct list_offsets_request request = { .replica_id = -1 };
+	struct list_offsets_request request = { .replica_id = as->replica,
+		.isolation_level = as->committed_only };
 	struct list_offsets_response response;
 	struct list_offsets_request_topic *topic = NULL;
-	if (check_version(a, t, leader, v, n) < 0)
+	if (check_version(a, t, leader, as, v, n) < 0)
 		return -1;
 	request.topics = tool_alloc(t, n * sizeof *request.topics);
 	struct list_offsets_request_partition *partitions = tool_alloc(t, n * sizeof *partitions);
@@ -214,6 +231,27 @@ static int ask_offsets(struct admin *a, struct tool *t, int32_t leader, struct a
 			item->timestamp = p->timestamp;
 			item->leader_epoch = p->leader_epoch;
 		}
+	return 0;
+}
+
+static int ask_offsets(struct admin *a, struct tool *t, int32_t leader, struct at_leader **v, unsigned n)
+{
+	const struct offsets_as consumer = { .replica = OFFSETS_CONSUMER };
+	return ask_offsets_as(a, t, leader, &consumer, v, n);
+}
+
+int leaders_offsets_once(struct admin *a, struct tool *t, int32_t node, const struct offsets_as *as,
+	struct at_leader *items, unsigned n)
+{
+	struct at_leader **v = in_order(t, items, n);
+	admin_begin(a, "listOffsets(api=LIST_OFFSETS)", 0);
+	if (ask_offsets_as(a, t, node, as, v, n) < 0)
+		return -1;
+	for (unsigned i = 0; i < n; i++)
+		if (!items[i].done)
+			items[i].failure = failure_of_code(t,
+				items[i].waits_for ? items[i].waits_for : KERR_UNKNOWN_SERVER_ERROR,
+				SLICE_NULL);
 	return 0;
 }
 

@@ -28,6 +28,18 @@ enum {
 	OFFSETS_LATEST_TIERED = -5,
 };
 
+/* Who asks for offsets, and so what the end is (kafka.server.ReplicaManager.fetchOffsetForTimestamp): to a
+ * consumer the high watermark, or the last stable offset with committed_only; to the debugger the end of
+ * the log, and any replica answers, not the leader alone. */
+enum { OFFSETS_CONSUMER = -1, OFFSETS_DEBUGGER = -2 };
+struct offsets_as {
+	int32_t replica;
+	bool committed_only;
+};
+
+/* Asks that broker, and once: what would pass with time is the item's failure too. */
+int leaders_offsets_once(struct admin *a, struct tool *t, int32_t node, const struct offsets_as *as,
+	struct at_leader *v, unsigned n);
 /* Each item is done or has a failure; only what concerns all of them is -1. */
 int leaders_list_offsets(struct admin *a, struct tool *t, struct at_leader *v, unsigned n);
 int leaders_delete_records(struct admin *a, struct tool *t, struct at_leader *v, unsigned n);

@@ -4,8 +4,8 @@
 #include "create_partitions.kmsg.h"
 #include "create_topics.kmsg.h"
 #include "delete_topics.kmsg.h"
-#include "list_partition_reassignments.kmsg.h"
 #include "tools/cluster.h"
+#include "tools/explain.h"
 #include "tools/out.h"
 #include "tools/settings.h"
 
@@ -21,6 +21,7 @@ enum {
 	DELETE,
 	ALTER,
 	DESCRIBE,
+	EXPLAIN,
 	TOPIC,
 	TOPIC_ID,
 	CONFIG,
@@ -50,6 +51,8 @@ static const struct opt options[] = {
 		"Give topics more partitions. Settings are changed by samsa-configs." },
 	[DESCRIBE] = { "describe", OPT_FLAG, NULL,
 		"Show topics: their settings and each partition's replicas." },
+	[EXPLAIN] = { "explain", OPT_FLAG, NULL,
+		"Explain why the topic's partitions are as they are: see samsa-explain.", .own = true },
 	[TOPIC] = { "topic", OPT_TEXT, "topic",
 		"The topic; but for --create a regular expression, in which commas part alternatives." },
 	[TOPIC_ID] = { "topic-id", OPT_TEXT, "topic-id", "The id of the topic to describe." },
@@ -85,11 +88,11 @@ static const struct opt options[] = {
 	[PARTITION_SIZE_LIMIT] = { "partition-size-limit-per-response", OPT_INT,
 		"maximum number of partitions in one response.",
 		"Taken and without effect: an answer holds all partitions." },
-	[JSON] = { "json", OPT_FLAG, NULL, "With --list or --describe, print JSON.", .own = true },
+	[JSON] = { "json", OPT_FLAG, NULL, "With --list, --describe or --explain, print JSON.", .own = true },
 };
 
 static const uint64_t actions = ARGS_SET(LIST) | ARGS_SET(CREATE) | ARGS_SET(DELETE) | ARGS_SET(ALTER) |
-	ARGS_SET(DESCRIBE);
+	ARGS_SET(DESCRIBE) | ARGS_SET(EXPLAIN);
 static const uint64_t reports = ARGS_SET(UNDER_REPLICATED) | ARGS_SET(UNAVAILABLE) | ARGS_SET(UNDER_MIN_ISR) |
 	ARGS_SET(AT_MIN_ISR);
 
@@ -395,18 +398,6 @@ struct description {
 	struct list_partition_reassignments_response moving;
 };
 
-static const struct list_partition_reassignments_response_partition *moving(
-	const struct description *d, struct slice topic, int32_t partition)
-{
-	for (int32_t i = 0; i < d->moving.n_topics; i++)
-		for (int32_t k = 0;
-			slice_eq(d->moving.topics[i].name, topic) && k < d->moving.topics[i].n_partitions;
-			k++)
-			if (d->moving.topics[i].partitions[k].partition_index == partition)
-				return &d->moving.topics[i].partitions[k];
-	return NULL;
-}
-
 static bool holds(const int32_t *ids, int32_t n, int32_t id)
 {
 	for (int32_t i = 0; i < n; i++)
@@ -464,37 +455,15 @@ static int gather(struct tool *t, struct admin *a, struct description *d)
 	return n > 0 ? cluster_describe(a, t, names, n, &d->m) : 0;
 }
 
-/* A broker that does not know of moves has none. */
-static int gather_moves(struct tool *t, struct admin *a, struct description *d)
+/* Who may not see them is shown none, as by Kafka's command. */
+static int moves(struct tool *t, struct admin *a, struct description *d)
 {
-	struct list_partition_reassignments_request request;
-	list_partition_reassignments_request_defaults(&request);
-	request.n_topics = d->m.n_topics;
-	request.topics = tool_alloc(t, (size_t)d->m.n_topics * sizeof *request.topics);
-	for (int32_t i = 0; i < d->m.n_topics; i++) {
-		const struct metadata_response_topic *topic = &d->m.topics[i];
-		int32_t *indexes = tool_alloc(t, (size_t)topic->n_partitions * sizeof *indexes);
-		for (int32_t k = 0; k < topic->n_partitions; k++)
-			indexes[k] = topic->partitions[k].partition_index;
-		request.topics[i] = (struct list_partition_reassignments_request_topic){ topic->name, indexes,
-			topic->n_partitions };
-	}
-	admin_begin(a, "listPartitionReassignments", 0);
-	do {
-		if (admin_call(a, ADMIN_CONTROLLER, KAPI_LIST_PARTITION_REASSIGNMENTS, &request, &d->moving) <
-			0) {
-			bool unknown = strcmp(t->failure.class, "UnsupportedVersionException") == 0;
-			d->moving = (struct list_partition_reassignments_response){ 0 };
-			if (unknown)
-				t->failure = (struct failure){ 0 };
-			return unknown ? 0 : -1;
-		}
-	} while (admin_again(a, d->moving.error_code));
-	int code = d->moving.error_code;
-	if (code == KERR_CLUSTER_AUTHORIZATION_FAILED)
-		d->moving.n_topics = 0;
-	else if (code)
-		return tool_fail_code(t, code, d->moving.error_message);
+	if (cluster_moves(a, t, &d->m, &d->moving) == 0)
+		return 0;
+	if (t->failure.code != KERR_CLUSTER_AUTHORIZATION_FAILED)
+		return -1;
+	t->failure = (struct failure){ 0 };
+	d->moving.n_topics = 0;
 	return 0;
 }
 
@@ -514,7 +483,7 @@ static void print_topic(const struct description *d, const struct metadata_respo
 	if (!uuid_is_zero(&topic->topic_id))
 		say("\tTopicId: %s", uuid_format(&topic->topic_id).s);
 	say("\tPartitionCount: %d\tReplicationFactor: %d\tConfigs: ", topic->n_partitions,
-		replication_factor(first, moving(d, topic->name, first->partition_index)));
+		replication_factor(first, cluster_move_of(&d->moving, topic->name, first->partition_index)));
 	for (int32_t i = 0; settings && i < settings->n_configs; i++) {
 		const struct describe_configs_response_config *c = &settings->configs[i];
 		if (setting_is_default(c))
@@ -617,8 +586,8 @@ static void show_topic(
 		print_topic(d, topic, settings);
 	for (int32_t i = 0; !overrides && i < topic->n_partitions; i++) {
 		const struct metadata_response_partition *p = &topic->partitions[i];
-		const struct list_partition_reassignments_response_partition *move = moving(
-			d, topic->name, p->partition_index);
+		const struct list_partition_reassignments_response_partition *move =
+			cluster_move_of(&d->moving, topic->name, p->partition_index);
 		if (!is_reported(t, d, p, move, min_isr))
 			continue;
 		if (all)
@@ -647,7 +616,7 @@ static int describe(struct tool *t, struct admin *a)
 	if (d.m.n_topics > 0) {
 		if (settings_describe(a, t, ADMIN_ANY, SETTINGS_TOPIC, names, (unsigned)d.m.n_topics,
 			    &d.settings) < 0 ||
-			gather_moves(t, a, &d) < 0)
+			moves(t, a, &d) < 0)
 			return -1;
 	}
 	json_t *all = args_has(&t->args, JSON) ? json_array() : NULL;
@@ -658,6 +627,18 @@ static int describe(struct tool *t, struct admin *a)
 	if (all)
 		out_json(all);
 	return 0;
+}
+
+/* ---- explain ---- */
+
+static int explain(struct tool *t, struct admin *a)
+{
+	const struct explain_options how = { .json = args_has(&t->args, JSON), .groups = EXPLAIN_GROUPS };
+	struct slice *names;
+	unsigned n;
+	if (find_topics(t, a, &names, &n) < 0 || must_exist(t, n) < 0)
+		return -1;
+	return explain_topics(t, a, names, n, &how);
 }
 
 /* ---- the command ---- */
@@ -726,7 +707,8 @@ static int run(struct tool *t)
 		: args_has(args, ALTER)  ? alter(t, a)
 		: args_has(args, LIST)   ? list(t, a)
 		: args_has(args, DELETE) ? delete_topics(t, a)
-					 : describe(t, a);
+		: args_has(args, EXPLAIN) ? explain(t, a)
+					  : describe(t, a);
 	admin_close(a);
 	if (rc == 0)
 		return 0;
