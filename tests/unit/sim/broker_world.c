@@ -2,7 +2,8 @@
  * writes numbered records into the partitions of a topic, and a consumer follows it, while the broker is
  * killed, loses power, is told to end, and loses ZooKeeper or its client. Which of this, and when, is
  * drawn from the seed. An administrator meanwhile changes settings of the broker: a listener comes and goes,
- * limits change. His last word must come true.
+ * limits change. His last word must come true. A member of a consumer group commits offsets (committer.h);
+ * those that were acknowledged must be there.
  *
  * What must hold depends on the world's promise:
  *
@@ -25,6 +26,7 @@
 #include "broker/process.h"
 #include "broker/protocol/batch.h"
 #include "tests/sim/zk_sim.h"
+#include "tests/unit/sim/committer.h"
 #include "tests/unit/sim/kclient.h"
 #include "tests/unit/ut_config.h"
 
@@ -57,6 +59,7 @@ enum {
 	SESSION_MS = 6000,         /* of ZooKeeper */
 	INFLATED_MAX = 1 << 20,
 	SEGMENT_BYTES_MIN = 4000,  /* a batch must fit */
+	COMMITS_MIN = 10,
 	KEYS = 11,                 /* of a compacted topic */
 
 	PRODUCE_VERSION = 9,
@@ -101,7 +104,7 @@ static struct {
 	enum codec codec;
 	int partitions, power_losses;
 	struct codecs *codecs;
-	bool produced, consumed, settled, read_back;
+	bool produced, consumed, settled, committed, read_back;
 
 	/* The producer. */
 	struct kclient out;
@@ -121,6 +124,8 @@ static struct {
 	struct kclient in;
 	int64_t position[PARTITIONS_MAX], high_watermark[PARTITIONS_MAX];
 	int64_t number_at[PARTITIONS_MAX][RECORDS_MAX]; /* of the record with that offset */
+
+	struct committer committer;
 
 	/* The administrator, by either listener. */
 	struct kclient by_main, by_side;
@@ -553,6 +558,20 @@ static void administer(void *arg)
 	w.settled = true;
 }
 
+/* ---- the member of a group ---- */
+
+static void commit(void *arg)
+{
+	(void)arg;
+	while (w.held && !(w.produced && w.consumed && w.committer.commits >= COMMITS_MIN)) {
+		committer_step(&w.committer);
+		if (sim_chance(10))
+			committer_check(&w.committer);
+	}
+	kclient_close(&w.committer.client);
+	w.committed = true;
+}
+
 /* ---- the end: everything is read from the beginning ---- */
 
 static bool has_read_all(bool answered)
@@ -599,6 +618,9 @@ static void read_back(void *arg)
 		if (!answered)
 			fiber_sleep(w.reactor, AGAIN_MS);
 	}
+	while (w.held && !committer_check(&w.committer))
+		;
+	kclient_close(&w.committer.client);
 	if (w.held && w.promise != PROMISE_POWER && !is_at_end())
 		fail("the end of a partition is missing");
 	if (w.held && w.compacted)
@@ -736,6 +758,12 @@ static void make_config(void)
 		sim_chance(50) ? "/data" : "/data/a,/data/b", 1 + (int)sim_dice(4), (int)sim_dice(4096),
 		100 + (int)sim_dice(2000));
 	must(n > 0 && (size_t)n < sizeof w.config);
+	n += snprintf(w.config + n, sizeof w.config - (size_t)n,
+		"group.initial.rebalance.delay.ms=%d\noffsets.topic.num.partitions=%d\n"
+		"offsets.topic.replication.factor=1\noffsets.load.buffer.size=%d\n%s", (int)sim_dice(500),
+		1 + (int)sim_dice(4), 1 + (int)sim_dice(10000),
+		w.promise == PROMISE_FLUSHED ? "log.flush.interval.messages=1\n" : "");
+	must((size_t)n < sizeof w.config);
 	w.compacted = w.promise != PROMISE_POWER && sim_chance(50);
 	if (w.compacted)
 		n += snprintf(w.config + n, sizeof w.config - (size_t)n,
@@ -761,12 +789,17 @@ static void begin(uint64_t seed)
 	w.reactor = sim_reactor(w.client, 0, NULL);
 	kclient_init(&w.out, w.reactor, "broker", PORT);
 	kclient_init(&w.in, w.reactor, "broker", PORT);
+	w.committer = (struct committer){ .topic = TOPIC, .partitions = w.partitions, .fail = fail,
+		.power_losses = &w.power_losses, .power_takes = w.promise == PROMISE_POWER };
+	committer_init(&w.committer);
+	kclient_init(&w.committer.client, w.reactor, "broker", PORT);
 	kclient_init(&w.by_main, w.reactor, "broker", PORT);
 	kclient_init(&w.by_side, w.reactor, "broker", SIDE_PORT);
 	sim_on(w.client);
 	fiber_start(w.reactor, "producer", produce, NULL);
 	fiber_start(w.reactor, "consumer", consume, NULL);
 	fiber_start(w.reactor, "administrator", administer, NULL);
+	fiber_start(w.reactor, "committer", commit, NULL);
 	start_broker();
 }
 
@@ -776,6 +809,7 @@ static void end(void)
 	sim_on(w.client);
 	kclient_fini(&w.out);
 	kclient_fini(&w.in);
+	kclient_fini(&w.committer.client);
 	kclient_fini(&w.by_main);
 	kclient_fini(&w.by_side);
 	codecs_free(&w.codecs);
@@ -792,7 +826,7 @@ static bool is_done(void *arg)
 static bool is_served(void *arg)
 {
 	(void)arg;
-	return !w.held || (w.produced && w.consumed && w.settled);
+	return !w.held || (w.produced && w.consumed && w.settled && w.committed);
 }
 
 /* The client's next task; its reactor is woken by a message, as it turns already. */
