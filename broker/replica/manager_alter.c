@@ -77,34 +77,15 @@ int manager_take_preference(struct manager *m, struct slice topic, int32_t parti
 	return -1;
 }
 
-struct making {
-	struct log_open open;
-	int error;
-};
-
-static void make_work(void *arg)
-{
-	struct making *making = arg;
-	making->error = log_open(&making->open);
-}
-
 static enum kerr make_copy(struct manager *m, const struct standing *s, int dir, const char *path)
 {
 	struct topic_settings *settings = topic_settings_get(manager_settings(m, s->topic));
-	struct making making = { .open = { .dir = path, .config = settings->config, .stop = LOG_STOP_CLEAN,
-					   .now_ms = sys_wall_ms(),
-					   .producer_expiration_ms = m->config->producer_id_expiration_ms } };
-	m->c.logdirs->dirs[dir].n_logs++;
-	fiber_offload(m->c.control, make_work, &making, "new log");
-	if (making.error) {
-		m->c.logdirs->dirs[dir].n_logs--;
-		manager_fail_dir(m, dir, path, making.error);
+	struct log *log = manager_make_log(m, dir, path, s->topic, s->partition, settings->config);
+	if (!log) {
 		topic_settings_put(settings);
 		return KERR_KAFKA_STORAGE_ERROR;
 	}
-	log_info(MANAGER_LOG_LOGGER, "Created log for partition %.*s-%d in %s", SLICE_ARGS(s->topic),
-		 s->partition, path);
-	manager_begin_move(m, s->topic, s->partition, dir, making.open.log, settings);
+	manager_begin_move(m, s->topic, s->partition, dir, log, settings);
 	return KERR_NONE;
 }
 

@@ -66,8 +66,6 @@ struct making {
 	struct slice topic;
 	int32_t index;
 	struct fiber_event made;
-	struct log_open open;
-	int error;
 };
 
 static struct making *find_making(const struct manager *m, const struct role_call *r)
@@ -80,10 +78,33 @@ static struct making *find_making(const struct manager *m, const struct role_cal
 	return NULL;
 }
 
-static void make_work(void *arg)
+struct opening {
+	struct log_open open;
+	int error;
+};
+
+static void open_work(void *arg)
 {
-	struct making *making = arg;
-	making->error = log_open(&making->open);
+	struct opening *o = arg;
+	o->error = log_open(&o->open);
+}
+
+struct log *manager_make_log(struct manager *m, int dir, const char *path, struct slice topic, int32_t index,
+			     const struct topic_config *config)
+{
+	struct opening o = { .open = { .dir = path, .config = config, .stop = LOG_STOP_CLEAN,
+				       .now_ms = sys_wall_ms(),
+				       .producer_expiration_ms = m->config->producer_id_expiration_ms } };
+	m->c.logdirs->dirs[dir].n_logs++; /* at once: the next one chooses before this one is made */
+	fiber_offload(m->c.control, open_work, &o, "new log");
+	if (o.error) {
+		m->c.logdirs->dirs[dir].n_logs--;
+		manager_fail_dir(m, dir, path, o.error);
+		return NULL;
+	}
+	log_info(MANAGER_LOG_LOGGER, "Created log for partition %.*s-%d in %s", SLICE_ARGS(topic), index,
+		 path);
+	return o.open.log;
 }
 
 /* A log that is not new may lie in a directory that has failed: it must not be begun anew in another one. */
@@ -106,24 +127,13 @@ static int choose_dir(struct manager *m, const struct role_call *r)
 	return dir >= 0 && !m->c.logdirs->dirs[dir].offline ? dir : logdirs_place(m->c.logdirs);
 }
 
-static void make_in(struct manager *m, const struct role_call *r, int dir, struct topic_settings *settings,
-		    struct making *making)
+static void make_in(struct manager *m, const struct role_call *r, int dir, struct topic_settings *settings)
 {
 	char *path = logdirs_path(m->c.logdirs, dir, r->topic, r->index);
-	m->c.logdirs->dirs[dir].n_logs++;
-	making->open = (struct log_open){ .dir = path, .config = settings->config, .stop = LOG_STOP_CLEAN,
-					  .now_ms = sys_wall_ms(),
-					  .producer_expiration_ms = m->config->producer_id_expiration_ms };
-	fiber_offload(m->c.control, make_work, making, "new log");
-	if (making->error) {
-		manager_fail_dir(m, dir, path, making->error);
-	} else {
-		log_info(MANAGER_LOG_LOGGER, "Created log for partition %.*s-%d in %s", SLICE_ARGS(r->topic),
-			 r->index, path);
-		struct manager_adopt a = { .topic = r->topic, .partition = r->index,
-					   .log = making->open.log, .settings = settings };
+	struct manager_adopt a = { .topic = r->topic, .partition = r->index, .settings = settings };
+	a.log = manager_make_log(m, dir, path, r->topic, r->index, settings->config);
+	if (a.log)
 		manager_adopt(m, &a);
-	}
 	free(path);
 }
 
@@ -139,8 +149,8 @@ static void make_replica(struct manager *m, const struct role_call *r)
 	list_push_back(&m->makings, &making.link);
 	struct topic_settings *settings = topic_settings_get(manager_settings(m, r->topic));
 	int dir = may_be_made(m, r) ? choose_dir(m, r) : -1;
-	if (dir >= 0) /* and counted there at once: the next one chooses before this one is made */
-		make_in(m, r, dir, settings, &making);
+	if (dir >= 0)
+		make_in(m, r, dir, settings);
 	topic_settings_put(settings);
 	list_remove(&making.link);
 	fiber_event_set(&making.made);

@@ -103,6 +103,10 @@ struct manager {
 /* A log directory has failed: all its logs go offline, the controller is told, and when it was the last one
  * the broker ends. `what` is the path that could not be written or read. On the control reactor. */
 void manager_fail_dir(struct manager *m, int dir, const char *what, int error);
+/* A new log at `path` in the directory, counted there from now on. NULL: its disk has failed, and the
+ * directory with it. In a fiber. */
+struct log *manager_make_log(struct manager *m, int dir, const char *path, struct slice topic, int32_t index,
+			     const struct topic_config *config);
 
 /* Writes cleaner-offset-checkpoint; waits until what is true now is in it. In a fiber. */
 void manager_save_cleaned(struct manager *m);
