@@ -46,7 +46,7 @@ static int cut(struct log_change *c)
 		error = segment_truncate(log_active(log), log->dir, c->offset);
 	if (!error)
 		error = state_rebuild(log, c->producers, log->start, c->offset, c->now_ms);
-	return error;
+	return error ? error : state_recall(log, c->producers);
 }
 
 static int start_anew(struct log_change *c)

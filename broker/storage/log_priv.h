@@ -258,6 +258,9 @@ int state_restore(struct log *log, struct producers *ps, int64_t start, int64_t 
 int state_replay(struct log *log, struct producers *ps, int64_t end);
 /* All of that. */
 int state_rebuild(struct log *log, struct producers *ps, int64_t start, int64_t end, int64_t now_ms);
+/* Adds the batches before the last of each producer, which no snapshot has, from the end of the log: who did
+ * not hear an answer sends them all again. (3.9 takes that for a gap, and its producer writes them twice.) */
+int state_recall(struct log *log, struct producers *ps);
 /* A batch is in the log: tells `ps`, and the transaction index of `s` (NULL: it knows). Needs the whole
  * batch when that is a control batch. */
 int state_note(struct segment *s, const char *dir, struct producers *ps, const struct batch *b);

@@ -217,6 +217,8 @@ static int settle(struct log_open *op, struct log *log, bool scanned)
 	if (!error)
 		error = settle_producers(op, log, scanned);
 	if (!error)
+		error = state_recall(log, log->producers);
+	if (!error)
 		producers_settle(log->producers, log->start);
 	log_note_unstable(log);
 	return error;

@@ -16,9 +16,6 @@
 
 enum { NO_EPOCH = -1, NO_SEQUENCE = -1, NO_OFFSET = -1, SNAPSHOT_VERSION = 1, SNAPSHOT_CRC_FROM = 6 };
 
-/* Of two sequences that are further apart the one has wrapped. */
-enum { SEQUENCES_BEHIND_MAX = 1 << 30 };
-
 struct stored_batch {
 	int64_t last_offset;
 	int64_t timestamp;
@@ -41,7 +38,6 @@ struct producer {
 #define PRODUCER_MAGIC 0x50524431U
 	int16_t epoch;
 	uint8_t n_batches;         /* oldest first */
-	bool cut;                  /* it lay in a snapshot, which keeps only the last of its batches */
 	int32_t coordinator_epoch;
 	int64_t id;
 	int64_t last_timestamp;
@@ -151,17 +147,6 @@ static bool in_sequence(int32_t last, int32_t next)
 	return (int64_t)next == (int64_t)last + 1 || (next == 0 && last == INT32_MAX);
 }
 
-/* A batch that is there already, though a snapshot has forgotten where: a producer whose answers were lost as
- * the broker ended sends several again. Kafka takes that for a gap, upon which its producer begins anew and
- * writes them twice. */
-static bool is_forgotten(const struct producer *p, const struct batch *b)
-{
-	if (!p->cut || p->n_batches == 0 || first_sequence(&p->batches[0]) == NO_SEQUENCE)
-		return false;
-	uint32_t ahead = (uint32_t)first_sequence(&p->batches[0]) - (uint32_t)batch_last_sequence(b);
-	return ahead != 0 && (ahead & INT32_MAX) < SEQUENCES_BEHIND_MAX;
-}
-
 static enum kerr check_sequence(const struct producer *p, const struct batch *b)
 {
 	/* Nothing is known of it: all of its records may have been deleted, so it may go on anywhere. */
@@ -172,9 +157,7 @@ static enum kerr check_sequence(const struct producer *p, const struct batch *b)
 		return first == 0 ? KERR_NONE : KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 	const struct stored_batch *last = last_batch(p);
 	int32_t before = last ? last->last_sequence : NO_SEQUENCE;
-	if (in_sequence(before, first))
-		return KERR_NONE;
-	return is_forgotten(p, b) ? KERR_DUPLICATE_SEQUENCE_NUMBER : KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+	return in_sequence(before, first) ? KERR_NONE : KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
 }
 
 enum kerr producers_check(const struct producers *ps, const struct batch *b,
@@ -220,7 +203,6 @@ static void set_epoch(struct producer *p, int16_t epoch)
 	if (p->epoch == epoch)
 		return;
 	p->n_batches = 0;
-	p->cut = false;
 	p->epoch = epoch;
 }
 
@@ -229,7 +211,6 @@ static void remember_batch(struct producer *p, const struct stored_batch *b)
 	if (p->n_batches == PRODUCER_BATCHES) {
 		memmove(p->batches, p->batches + 1, (PRODUCER_BATCHES - 1) * sizeof *p->batches);
 		p->n_batches--;
-		p->cut = false;
 	}
 	p->batches[p->n_batches++] = *b;
 	p->last_timestamp = b->timestamp;
@@ -301,6 +282,30 @@ void producers_append(struct producers *ps, const struct batch *b, const struct 
 			append_data(ps, p, b);
 	}
 	ps->end = batch_last_offset(b) + 1;
+}
+
+/* Those of `seen` before the first that is known. */
+static void recall(struct producer *p, const struct producer *seen)
+{
+	int n = 0;
+	while (n < seen->n_batches && seen->batches[n].last_offset != p->batches[0].last_offset)
+		n++;
+	if (n == seen->n_batches || seen->batches[n].last_sequence != p->batches[0].last_sequence)
+		return;
+	int more = min_of(n, PRODUCER_BATCHES - p->n_batches);
+	memmove(p->batches + more, p->batches, p->n_batches * sizeof *p->batches);
+	memcpy(p->batches, seen->batches + n - more, (size_t)more * sizeof *p->batches);
+	p->n_batches = (uint8_t)(p->n_batches + more);
+}
+
+void producers_recall(struct producers *ps, const struct producers *seen)
+{
+	CHECK_OBJ_NOTNULL(ps, PRODUCERS_MAGIC);
+	for (struct producer *p = ps->table; p; p = p->hh.next) {
+		const struct producer *s = p->n_batches > 0 ? find(seen, p->id) : NULL;
+		if (s && s->epoch == p->epoch)
+			recall(p, s);
+	}
 }
 
 void producers_settle(struct producers *ps, int64_t below)
@@ -409,7 +414,6 @@ static void take_entry(struct producers *ps, const uint8_t *e)
 		.last_offset = (int64_t)get_be64(e + 14), .offset_delta = (int32_t)get_be32(e + 22),
 		.timestamp = (int64_t)get_be64(e + 26) };
 	p->n_batches = 0;
-	p->cut = true;
 	if (last.last_offset >= 0)
 		remember_batch(p, &last);
 	p->last_timestamp = last.timestamp;

@@ -95,6 +95,10 @@ enum kerr producers_check(const struct producers *ps, const struct batch *b,
 void producers_append(struct producers *ps, const struct batch *b, const struct producer_marker *marker,
 	struct producer_ended *ended);
 
+/* A snapshot keeps only the last batch of each producer: those before it come back from `seen`, which was
+ * told of the end of the log alone. */
+void producers_recall(struct producers *ps, const struct producers *seen);
+
 /* The high watermark or the log start moved: forgets ended transactions whose marker is below it. */
 void producers_settle(struct producers *ps, int64_t below);
 int64_t producers_first_unstable(const struct producers *ps); /* INT64_MAX when there is none */

@@ -213,3 +213,53 @@ int state_rebuild(struct log *log, struct producers *ps, int64_t start, int64_t 
 		error = state_replay(log, ps, end);
 	return error ? error : state_snapshot(log, ps);
 }
+
+/* ---- what snapshots leave out ---- */
+
+/* A producer has at most five batches under way: what does not lie here was answered long ago, or is
+ * large. */
+enum { RECALL_BYTES = 1 << 20 };
+
+static int recall_segment(struct log *log, uint32_t i, int64_t skip, struct producers *seen)
+{
+	struct segment *s = log->segments[i];
+	uint8_t window[SCAN_WINDOW_BYTES];
+	struct scan scan;
+	struct scanned at;
+	struct producer_ended ended;
+	int64_t position = 0, offsets = log_segment_end(log, i) - s->base;
+	bool was_open = s->files != NULL;
+	int rc = segment_open(s, log->dir);
+	if (!rc && skip > 0) /* about there */
+		rc = find_position(s, log->dir,
+			s->base + (int64_t)((double)offsets * (double)skip / (double)s->size), &position);
+	if (rc)
+		return rc;
+	scan_headers(&scan, s->files->log_fd, true, position, s->size, window);
+	while ((rc = scan_next(&scan, &at)) == 1)
+		if (batch_has_producer_id(&at.b) && !batch_is_control(&at.b))
+			producers_append(seen, &at.b, NULL, &ended);
+	if (!was_open)
+		segment_close(s);
+	return rc == -EBADMSG ? 0 : rc;
+}
+
+int state_recall(struct log *log, struct producers *ps)
+{
+	uint32_t i = log->n_segments;
+	int64_t bytes = 0;
+	int error = 0;
+	if (ps->count == 0)
+		return 0;
+	struct producers *seen = producers_new();
+	while (i > 0 && bytes < RECALL_BYTES)
+		bytes += log->segments[--i]->size;
+	for (; i < log->n_segments && !error; i++) {
+		error = recall_segment(log, i, max_of(bytes - RECALL_BYTES, (int64_t)0), seen);
+		bytes = 0;
+	}
+	if (!error)
+		producers_recall(ps, seen);
+	producers_free(&seen);
+	return error;
+}
