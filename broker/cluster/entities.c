@@ -33,12 +33,18 @@ static void take_answer(struct arena *a, const struct zk_req *req, struct entity
 		out->why = "an entity of /config is too large";
 }
 
+/* CLOSING is that of a session that has expired, unless all is to end. */
+static bool ended_with_session(const struct zkc *zkc, enum zk_err err)
+{
+	return err == ZK_SESSION_EXPIRED || (err == ZK_CLOSING && !zkc_is_closing(zkc));
+}
+
 /* A read that ended with its session is made again over the next one. */
 static void call_all(struct zkc *zkc, struct zk_req *reqs, size_t n)
 {
 	zkc_call_all(zkc, reqs, n);
 	for (size_t i = 0; i < n; i++)
-		while (reqs[i].err == ZK_SESSION_EXPIRED) {
+		while (ended_with_session(zkc, reqs[i].err)) {
 			zk_req_forget(&reqs[i]);
 			zkc_call(zkc, &reqs[i]);
 		}

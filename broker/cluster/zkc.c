@@ -334,6 +334,12 @@ void zkc_unwatch(struct zkc *z, struct zkc_watch *w)
 	list_remove(&w->link);
 }
 
+bool zkc_is_closing(const struct zkc *z)
+{
+	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);
+	return z->closing;
+}
+
 bool zkc_connected(const struct zkc *z)
 {
 	CHECK_OBJ_NOTNULL(z, ZKC_MAGIC);

@@ -63,6 +63,8 @@ void zkc_watch(struct zkc *z, struct zkc_watch *w);
 void zkc_unwatch(struct zkc *z, struct zkc_watch *w);
 
 bool zkc_connected(const struct zkc *z);
+/* Whether zkc_close() has begun: from then on every call ends with ZK_CLOSING. */
+bool zkc_is_closing(const struct zkc *z);
 /* Of the session as it is now. */
 const struct zk_session *zkc_session(const struct zkc *z);
 
