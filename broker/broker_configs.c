@@ -220,7 +220,7 @@ static struct announced *list_new(struct config_watch *w, size_t *n)
 			strlen(req.children[i]) >= sizeof a->child)
 			continue;
 		snprintf(a->child, sizeof a->child, "%s", req.children[i]);
-		known = w->n_seen ? bsearch(a, w->seen, w->n_seen, sizeof *a, compare_announced) : NULL;
+		known = order_find(a, w->seen, w->n_seen, sizeof *a, compare_announced);
 		if (known)
 			known->is_there = true;
 		else
@@ -237,8 +237,7 @@ static void remember(struct config_watch *w, const struct announced *v, size_t n
 	w->seen = mem_realloc(w->seen, (w->n_seen + n + 1) * sizeof *w->seen);
 	memcpy(w->seen + w->n_seen, v, n * sizeof *v);
 	w->n_seen += n;
-	if (n > 0)
-		qsort(w->seen, w->n_seen, sizeof *w->seen, compare_announced);
+	order_sort(w->seen, w->n_seen, sizeof *w->seen, compare_announced);
 }
 
 static void act_on_all(struct config_watch *w)
