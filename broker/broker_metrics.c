@@ -299,13 +299,35 @@ static void put_cleaner(const struct census *c, struct page *p)
 	page_head(p, METRIC_CLEANER_UNCLEANABLE);
 	for (int i = 0; i < c->n_dirs; i++)
 		page_whole(p, METRIC_CLEANER_UNCLEANABLE, LABELS(c->dirs[i].path),
-			   (uint64_t)c->dirs[i].uncleanable);
+			   (uint64_t)c->dirs[i].uncleanable.partitions);
+	page_head(p, METRIC_CLEANER_UNCLEANABLE_BYTES);
+	for (int i = 0; i < c->n_dirs; i++)
+		page_whole(p, METRIC_CLEANER_UNCLEANABLE_BYTES, LABELS(c->dirs[i].path),
+			   c->dirs[i].uncleanable.bytes);
 	put(p, METRIC_CLEANER_DIRTIEST, (uint64_t)(100 * f->dirtiest));
 	put(p, METRIC_CLEANER_SINCE_LAST, (uint64_t)since_ms);
 	put(p, METRIC_CLEANER_BUFFER, (uint64_t)(100 * f->last_fill));
 	put(p, METRIC_CLEANER_RECOPY, 100 * f->last_bytes_written / read);
 	put_real(p, METRIC_CLEANER_TIME, (double)f->last_ns / 1e9);
 	put(p, METRIC_CLEANER_DELAY, (uint64_t)(f->delay_ms / 1000));
+	put(p, METRIC_CLEANER_DEAD, 0);
+	put(p, METRIC_CLEANER_IO, f->io_bytes);
+}
+
+static void put_moves(const struct census *c, struct page *p)
+{
+	const struct {
+		enum metric metric;
+		uint64_t value;
+	} rows[] = {
+		{ METRIC_MOVES_LAG, (uint64_t)c->moves.lag_max },
+		{ METRIC_MOVES_FAILED, (uint64_t)c->moves.failed },
+		{ METRIC_MOVES_DEAD, 0 },
+	};
+	for (size_t i = 0; i < countof(rows); i++) {
+		page_head(p, rows[i].metric);
+		page_whole(p, rows[i].metric, LABELS("ReplicaAlterLogDirs"), rows[i].value);
+	}
 }
 
 static void put_partitions(const struct census *c, struct page *p)
@@ -313,6 +335,7 @@ static void put_partitions(const struct census *c, struct page *p)
 	put_each_partition(c, p, METRIC_LOG_SIZE, METRIC_LOG_SEGMENTS);
 	put_dirs(c, p);
 	put_cleaner(c, p);
+	put_moves(c, p);
 	for (enum metric i = METRIC_PARTITIONS; i <= METRIC_AT_MIN_ISR; i++) {
 		uint64_t sum = 0;
 		for (int k = 0; k < c->n_partitions; k++)

@@ -168,7 +168,9 @@ static void ask_control(struct broker *b, struct census *c)
 	c->dirs = mem_zalloc((size_t)b->logdirs->n * sizeof *c->dirs);
 	for (; c->n_dirs < b->logdirs->n; c->n_dirs++)
 		c->dirs[c->n_dirs] = (struct census_dir){ b->logdirs->dirs[c->n_dirs].path,
-							  b->logdirs->dirs[c->n_dirs].offline, 0 };
+							  b->logdirs->dirs[c->n_dirs].offline, { 0 } };
+	if (b->manager)
+		manager_move_figures(b->manager, &c->moves);
 	if (!b->manager || !manager_cleaner_figures(b->manager, &c->cleaner))
 		return;
 	for (int i = 0; i < c->n_dirs; i++)

@@ -45,7 +45,7 @@ struct census_core {
 struct census_dir {
 	const char *path; /* the configuration's */
 	bool offline;
-	int uncleanable;  /* partitions that compaction has given up on */
+	struct manager_uncleanable uncleanable; /* what compaction has given up on */
 };
 
 /* What a group has committed for a partition that is led here. */
@@ -82,6 +82,7 @@ struct census {
 	struct census_dir *dirs;
 	int n_dirs;
 	struct manager_cleaner_figures cleaner; /* zero: it is switched off */
+	struct manager_move_figures moves;
 	bool has_controller;
 	struct controller_figures controller;
 	bool has_zk;

@@ -52,6 +52,11 @@ void manager_start(struct manager *m);
 /* In a fiber: returns when the log start offsets of now are in the checkpoints. */
 void manager_save_start_offsets(struct manager *m);
 /* What the log cleaner has seen and done; all directories beside `uncleanable`. */
+struct manager_uncleanable {
+	int partitions;
+	uint64_t bytes;           /* that would be cleaned */
+};
+
 struct manager_cleaner_figures {
 	double dirtiest;          /* share of the dirtiest log, 0 to 1 */
 	int64_t delay_ms;         /* by which the most overdue log is over max.compaction.lag.ms */
@@ -59,11 +64,19 @@ struct manager_cleaner_figures {
 	uint64_t last_bytes_read, last_bytes_written; /* of the last cleaning */
 	int64_t last_ns;
 	double last_fill;         /* of its map of keys, 0 to 1 */
-	int *uncleanable;   /* partitions of each log directory; the manager's, until it is freed */
+	uint64_t io_bytes;        /* read and written, ever */
+	struct manager_uncleanable *uncleanable; /* in each log directory; the manager's, until it is freed */
 	int n_dirs;
 };
 /* False: it is switched off. On the control reactor. */
 bool manager_cleaner_figures(const struct manager *m, struct manager_cleaner_figures *out);
+
+/* Replicas on their way to another log directory. */
+struct manager_move_figures {
+	int64_t lag_max;          /* records that one lacks there */
+	int failed;               /* that cannot get on */
+};
+void manager_move_figures(const struct manager *m, struct manager_move_figures *out);
 /* The broker goes down: what controllers ask from now on is refused, also the rest of what is under way. */
 void manager_refuse(struct manager *m);
 /* Closes every log and leaves the directories marked clean. */

@@ -42,15 +42,18 @@ struct found {
 	double ratio;         /* of the one that is named */
 	int32_t index;
 	char topic[TOPIC_NAME_MAX + 1]; /* "": none is due */
-	int *uncleanable;     /* beside the directories */
+	struct manager_uncleanable *uncleanable; /* beside the directories */
 };
 
 static void look_at(void *arg, struct partition *p)
 {
 	struct found *f = arg;
 	struct log_dirt dirt;
-	if (log_is_uncleanable(p->log))
-		f->uncleanable[logdirs_of(f->c->m->c.logdirs, log_dir(p->log))]++;
+	if (log_is_uncleanable(p->log)) {
+		int dir = logdirs_of(f->c->m->c.logdirs, log_dir(p->log));
+		f->uncleanable[dir].partitions++;
+		f->uncleanable[dir].bytes += log_uncleanable_bytes(p->log);
+	}
 	if (!log_measure_dirt(p->log, &dirt))
 		return;
 	double ratio = log_dirt_ratio(&dirt);
@@ -92,9 +95,11 @@ static bool take_dirtiest(struct cleaner *c, const struct found *cores, struct f
 		}
 	}
 	for (int dir = 0; dir < m->c.logdirs->n; dir++) {
-		f->uncleanable[dir] = 0;
-		for (int i = 0; i < m->c.n_cores; i++)
-			f->uncleanable[dir] += cores[i].uncleanable[dir];
+		f->uncleanable[dir] = (struct manager_uncleanable){ 0 };
+		for (int i = 0; i < m->c.n_cores; i++) {
+			f->uncleanable[dir].partitions += cores[i].uncleanable[dir].partitions;
+			f->uncleanable[dir].bytes += cores[i].uncleanable[dir].bytes;
+		}
 	}
 	f->dirtiest = out->dirtiest;
 	f->delay_ms = out->overdue_ms;
@@ -109,7 +114,8 @@ static bool find(struct cleaner *c, struct found *out)
 	struct found *cores = mem_zalloc((size_t)n_cores * sizeof *cores);
 	for (int i = 0; i < n_cores; i++)
 		cores[i] = (struct found){ .c = c,
-					   .uncleanable = mem_zalloc((size_t)n_dirs * sizeof(int)) };
+					   .uncleanable = mem_zalloc((size_t)n_dirs *
+						sizeof(struct manager_uncleanable)) };
 	call_run_all(m->c.control, m->c.reactors, n_cores, look_on_core, cores, sizeof *cores);
 	bool any = take_dirtiest(c, cores, out);
 	for (int i = 0; i < n_cores; i++)
@@ -222,6 +228,8 @@ static void clean_one(void *arg)
 	struct call call;
 	int home = manager_home(m, slice_str(w->what.topic), w->what.index);
 	call_run(m->c.control, m->c.reactors[home], &call, clean_on_core, w);
+	c->figures.io_bytes += w->op.stats.map_bytes_read + w->op.stats.bytes_read +
+		w->op.stats.bytes_written;
 	if (w->begun && !w->op.error) {
 		count(c, w);
 		say_cleaned(w);
@@ -314,7 +322,7 @@ void manager_start_cleaner(struct manager *m)
 	fiber_event_init(&c->wake);
 	fiber_event_init(&c->ended);
 	c->figures.n_dirs = m->c.logdirs->n;
-	c->figures.uncleanable = mem_zalloc((size_t)m->c.logdirs->n * sizeof(int));
+	c->figures.uncleanable = mem_zalloc((size_t)m->c.logdirs->n * sizeof *c->figures.uncleanable);
 	c->figures.looked_ms = reactor_wall_ms(m->c.control);
 	m->cleaner = c;
 	m->clocks++;

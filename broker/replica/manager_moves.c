@@ -124,6 +124,17 @@ static void move_free(struct manager *m, struct move *v)
 	happened(&m->move_ended);
 }
 
+void manager_move_figures(const struct manager *m, struct manager_move_figures *out)
+{
+	CHECK_OBJ_NOTNULL(m, MANAGER_MAGIC);
+	*out = (struct manager_move_figures){ 0 };
+	list_for_each(it, &m->moves) {
+		const struct move *v = list_entry(it, struct move, link);
+		out->lag_max = max_of(out->lag_max, v->replica_end - v->end);
+		out->failed += v->state == MOVE_STALLED;
+	}
+}
+
 /* The replica may be cleaned again: home core. */
 static void let_clean(struct reactor *there, struct call *c)
 {
@@ -329,6 +340,7 @@ static void ask(struct manager *m, struct move *v, struct step *s)
 	if (!s->settings)
 		return;
 	v->found &= s->result == STEP_BUSY;
+	v->replica_end = s->replica_end;
 	log_set_config(v->copy, s->settings->config);
 	topic_settings_put(v->settings);
 	v->settings = s->settings;

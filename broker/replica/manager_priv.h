@@ -49,6 +49,7 @@ struct move {
 	bool marked, flushed;    /* the copy's directory; the copy, once */
 	bool found;              /* of before the start, and not looked at since */
 	int64_t end, size, recovery_point; /* of the copy, when a helper let go of it last */
+	int64_t replica_end;     /* when it was looked at last */
 };
 
 /* Where a replica is to be made that is not here yet. */

@@ -41,6 +41,8 @@ int64_t log_cleaned_offset(const struct log *log);
 void log_set_cleaned_offset(struct log *log, int64_t offset);
 /* A cleaning found what it cannot handle: the log stays as it is until the broker starts anew. */
 bool log_is_uncleanable(const struct log *log);
+/* What it would have to clean. */
+uint64_t log_uncleanable_bytes(struct log *log);
 
 /* ---- cleaning ---- */
 

@@ -156,12 +156,8 @@ static uint64_t bytes_between(const struct log *log, uint32_t i, int64_t to)
 	return bytes;
 }
 
-bool log_measure_dirt(struct log *log, struct log_dirt *out)
+static void measure(struct log *log, struct log_dirt *out)
 {
-	log_must_be_home(log);
-	if (log_refuses(log) || !log->config->compact || log->cleaning || log->cleaning_held ||
-	    log->uncleanable)
-		return false;
 	int64_t now_ms = reactor_wall_ms(log->home), dirty = first_dirty(log);
 	int64_t stable = min_of(log->first_unstable, log->high_watermark);
 	uint32_t first = first_dirty_segment(log, dirty);
@@ -172,7 +168,25 @@ bool log_measure_dirt(struct log *log, struct log_dirt *out)
 	out->clean_bytes = bytes_between(log, 0, dirty);
 	out->cleanable_bytes = dirty < out->uncleanable ? bytes_between(log, first, out->uncleanable) : 0;
 	out->overdue_ms = overdue_ms(log, first, now_ms);
+}
+
+bool log_measure_dirt(struct log *log, struct log_dirt *out)
+{
+	log_must_be_home(log);
+	if (log_refuses(log) || !log->config->compact || log->cleaning || log->cleaning_held ||
+	    log->uncleanable)
+		return false;
+	measure(log, out);
 	return out->clean_bytes + out->cleanable_bytes > 0;
+}
+
+uint64_t log_uncleanable_bytes(struct log *log)
+{
+	struct log_dirt dirt = { 0 };
+	log_must_be_home(log);
+	if (!log_refuses(log) && log->uncleanable)
+		measure(log, &dirt);
+	return dirt.cleanable_bytes;
 }
 
 double log_dirt_ratio(const struct log_dirt *d)
