@@ -28,6 +28,7 @@ struct candidate {
 };
 
 struct candidates {
+	bool partial; /* somebody has not told */
 	struct candidate *v; /* what one question can be about side by side, there by name */
 	unsigned n;
 };
@@ -58,11 +59,17 @@ static bool has_members(const struct candidate *m)
 	return !slice_is(m->listing.state, "Empty") && !slice_is(m->listing.state, "Dead");
 }
 
+static void note_groups(struct tool *t, struct explained *e, struct candidates *all, const char *what)
+{
+	explained_note(t, e, what);
+	all->partial = true;
+}
+
 /* ---- members ---- */
 
 /* Up to so many groups from `at` on that one question can be about; where the next begins. */
 static unsigned describe_some(struct tool *t, struct admin *a, struct explained *e,
-	const struct candidates *all, unsigned at)
+	struct candidates *all, unsigned at)
 {
 	struct slice *ids = tool_alloc(t, DESCRIBE_AT_ONCE * sizeof *ids);
 	unsigned places[DESCRIBE_AT_ONCE], n = 0;
@@ -81,7 +88,7 @@ static unsigned describe_some(struct tool *t, struct admin *a, struct explained 
 	struct group_description *out = tool_alloc(t, n * sizeof *out);
 	if (n > 0 &&
 		groups_describe_at(a, t, first->listing.coordinator, is_newer(first), ids, n, out) < 0)
-		explained_note(t, e,
+		note_groups(t, e, all,
 			tool_printf(t, "members of %u groups at broker %d", n, first->listing.coordinator));
 	for (unsigned i = 0; i < n; i++)
 		all->v[places[i]].about = out[i];
@@ -113,7 +120,24 @@ static unsigned groups_at_once(size_t entries)
 	return (unsigned)max_of(min_of(n, (size_t)FETCH_AT_ONCE), (size_t)1);
 }
 
-static void ask_offsets(struct tool *t, struct admin *a, struct explained *e, const struct candidates *all)
+/* Groups whose offsets this client may not see, or that have gone to another coordinator meanwhile. */
+static void note_refused(struct tool *t, struct explained *e, struct candidates *all,
+	const struct group_offsets *v, unsigned n)
+{
+	unsigned refused = 0;
+	int code = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (v[i].code) {
+			code = v[i].code;
+			refused++;
+		}
+	if (refused == 0)
+		return;
+	tool_fail_code(t, code, SLICE_NULL);
+	note_groups(t, e, all, tool_printf(t, "offsets of %u groups", refused));
+}
+
+static void ask_offsets(struct tool *t, struct admin *a, struct explained *e, struct candidates *all)
 {
 	size_t entries;
 	struct group_topics of = wanted(t, e, &entries);
@@ -127,8 +151,10 @@ static void ask_offsets(struct tool *t, struct admin *a, struct explained *e, co
 			ids[n] = first[n].listing.id;
 		struct group_offsets *out = tool_alloc(t, n * sizeof *out);
 		if (groups_offsets_at(a, t, first->listing.coordinator, ids, n, &of, out) < 0)
-			explained_note(t, e, tool_printf(t, "offsets of %u groups at broker %d", n,
+			note_groups(t, e, all, tool_printf(t, "offsets of %u groups at broker %d", n,
 						     first->listing.coordinator));
+		else
+			note_refused(t, e, all, out, n);
 		for (unsigned i = 0; i < n; i++)
 			all->v[at + i].offsets = out[i];
 	}
@@ -287,6 +313,7 @@ static void take_topic(struct tool *t, struct explained_topic *topic, const stru
 	topic->n_more_groups = n - topic->n_groups;
 	spread(t, topic);
 	topic->groups_known = true;
+	topic->groups_partial = all->partial;
 }
 
 /* All groups that any broker coordinates; false: no broker has told. */
@@ -297,10 +324,13 @@ static bool list_all(struct tool *t, struct admin *a, struct explained *e, struc
 		const struct explained_broker *b = &e->brokers[i];
 		struct group_listing *listed;
 		unsigned n;
-		if (b->silent)
+		if (b->silent) {
+			tool_fail(t, "TimeoutException", "it does not answer");
+			note_groups(t, e, all, tool_printf(t, "groups of broker %d", b->id));
 			continue;
+		}
 		if (groups_list_at(a, t, b->id, &listed, &n) < 0) {
-			explained_note(t, e, tool_printf(t, "groups of broker %d", b->id));
+			note_groups(t, e, all, tool_printf(t, "groups of broker %d", b->id));
 			continue;
 		}
 		told = true;

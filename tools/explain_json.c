@@ -171,6 +171,7 @@ static json_t *json_topic(struct arena *a, const struct explained *e, const stru
 	put(o, "partitions", partitions);
 	put(o, "groups", t->groups_known ? json_incref(groups) : json_null());
 	json_decref(groups);
+	put(o, "groups_partial", json_boolean(t->groups_partial));
 	put(o, "more_groups", json_integer(t->n_more_groups));
 	return o;
 }

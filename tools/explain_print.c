@@ -95,9 +95,11 @@ static void print_partitions(struct arena *a, const struct explained *e, const s
 	put(&table);
 }
 
-static const char *state_of(const struct explained_partition *p, const struct explained_replica *r)
+static const char *state_of(const struct explained *e, const struct explained_partition *p,
+	const struct explained_replica *r)
 {
 	return !r->alive                                  ? "not alive"
+		: is_silent(e, r->broker)                 ? "no answer"
 		: r->offline                              ? "offline"
 		: p->has_leader && p->leader == r->broker ? "leader"
 		: r->in_isr                               ? "in sync"
@@ -105,7 +107,7 @@ static const char *state_of(const struct explained_partition *p, const struct ex
 							  : "behind";
 }
 
-static void print_replicas(struct arena *a, const struct explained_topic *t)
+static void print_replicas(struct arena *a, const struct explained *e, const struct explained_topic *t)
 {
 	static const char *const headings[] = { ">PART", ">BROKER", "STATE", ">LOG-END", ">BEHIND", ">SIZE",
 		"DIRECTORY", NULL };
@@ -116,7 +118,7 @@ static void print_replicas(struct arena *a, const struct explained_topic *t)
 			const struct explained_partition *p = &t->partitions[i];
 			const struct explained_replica *r = &p->replicas[k];
 			bool compared = r->end != UNKNOWN && p->end != UNKNOWN;
-			const char *cells[] = { number(a, p->id), number(a, r->broker), state_of(p, r),
+			const char *cells[] = { number(a, p->id), number(a, r->broker), state_of(e, p, r),
 				number(a, r->end),
 				compared ? number(a, max_of(difference_of(p->end, r->end), (int64_t)0))
 					: NULL,
@@ -171,7 +173,7 @@ static void print_groups(struct arena *a, const struct explained_topic *t)
 		say("  And %u more groups, not further behind; samsa-explain --groups all shows them.\n",
 			t->n_more_groups);
 	else if (t->n_groups == 0)
-		say("  No group reads it.\n");
+		say("  No group%s reads it.\n", t->groups_partial ? " that is known" : "");
 }
 
 /* ---- sentences ---- */
@@ -229,7 +231,7 @@ static void print_topic(struct tool *t, const struct explained *e, const struct 
 	if (topic->settings_known)
 		print_settings(a, topic);
 	print_partitions(a, e, topic);
-	print_replicas(a, topic);
+	print_replicas(a, e, topic);
 	if (topic->groups_known)
 		print_groups(a, topic);
 	print_sentences(a, e, topic);

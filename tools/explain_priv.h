@@ -112,7 +112,7 @@ struct explained_topic {
 	struct explained_setting settings[KEYS];
 	struct explained_partition *partitions;
 	int32_t n_partitions;
-	bool groups_known;
+	bool groups_known, groups_partial; /* partial: some broker has not told of its groups */
 	struct explained_group *groups; /* that are shown; who is furthest behind first */
 	unsigned n_groups, n_more_groups;
 };
@@ -178,6 +178,8 @@ void find(struct why *w, enum finding_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* UNKNOWN, when nobody told. */
 int64_t setting_number(const struct why *w, enum explained_key key);
+/* Whether that broker is alive, as far as the others know, and was asked in vain. */
+bool is_silent(const struct explained *e, int32_t broker);
 bool is_replica(const struct explained_replica *r);
 bool is_in_sync(const struct explained_replica *r);
 /* The numbers of those replicas; NULL: none. */

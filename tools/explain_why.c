@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { FINDINGS_FIRST = 8 };
+enum { FINDINGS_FIRST = 8, IDLE_NAMED = 4 };
 
 static const struct {
 	const char *name;
@@ -72,6 +72,12 @@ static const struct explained_replica *leader_of(const struct explained_partitio
 		if (p->replicas[i].broker == p->leader)
 			return &p->replicas[i];
 	return NULL;
+}
+
+bool is_silent(const struct explained *e, int32_t broker)
+{
+	const struct explained_broker *b = explained_broker_of(e, broker);
+	return b && b->silent;
 }
 
 int64_t explained_size(const struct explained_partition *p)
@@ -173,12 +179,12 @@ static void no_leader(struct why *w)
 
 static void silent_leader(struct why *w)
 {
-	const struct explained_broker *b =
-		w->p->has_leader ? explained_broker_of(w->e, w->p->leader) : NULL;
-	if (b && b->silent)
+	if (!w->p->has_leader)
+		return;
+	if (is_silent(w->e, w->p->leader))
 		find(w, FINDING_LEADER_SILENT, "Its leader, broker %" PRId32 ", does not answer here.",
 			w->p->leader);
-	else if (b && w->p->why_not)
+	else if (w->p->why_not)
 		find(w, FINDING_LEADER_SILENT, "Its leader, broker %" PRId32 ", answers with an error: %s",
 			w->p->leader, human_text(w->arena, slice_str(w->p->why_not)));
 }
@@ -207,6 +213,8 @@ static const char *why_not_in_sync(const struct why *w, const struct explained_r
 		return "its broker is not alive";
 	if (r->offline)
 		return "its broker is alive, but its log directory is offline or it has not started it";
+	if (is_silent(w->e, r->broker))
+		return "its broker is registered as alive but does not answer";
 	if (r->end == UNKNOWN || w->p->end == UNKNOWN)
 		return "its broker is alive; how far it is is not known";
 	int64_t behind = difference_of(w->p->end, r->end);
@@ -285,14 +293,17 @@ static void copying(struct why *w)
 
 /* ---- what readers do not see yet ---- */
 
-/* Of those in sync the one that has least. */
-static const struct explained_replica *slowest(const struct explained_partition *p)
+/* Of those in sync the one that cannot be asked; else the one that has least. */
+static const struct explained_replica *slowest(const struct why *w)
 {
 	const struct explained_replica *found = NULL;
-	for (int32_t i = 0; i < p->n_replicas; i++)
-		if (p->replicas[i].in_isr && p->replicas[i].end != UNKNOWN &&
-			(!found || p->replicas[i].end < found->end))
-			found = &p->replicas[i];
+	for (int32_t i = 0; i < w->p->n_replicas; i++) {
+		const struct explained_replica *r = &w->p->replicas[i];
+		if (r->in_isr && is_silent(w->e, r->broker))
+			return r;
+		if (r->in_isr && r->end != UNKNOWN && (!found || r->end < found->end))
+			found = r;
+	}
 	return found;
 }
 
@@ -300,13 +311,16 @@ static void uncommitted(struct why *w)
 {
 	const struct explained_partition *p = w->p;
 	int64_t least = setting_number(w, KEY_MIN_ISR), held = difference_of(p->end, p->high);
-	const struct explained_replica *r = slowest(p);
+	const struct explained_replica *r = slowest(w);
 	const char *who = "who holds them back is not known (it may be over already)";
 	if (p->end == UNKNOWN || p->high == UNKNOWN || held <= 0)
 		return;
 	if (least != UNKNOWN && p->n_isr < least)
 		who = "fewer than min.insync.replicas are in sync, and since 3.7 a broker commits nothing "
 		      "then";
+	else if (r && is_silent(w->e, r->broker))
+		who = human_printf(w->arena,
+			"replica %" PRId32 " is in the ISR, and its broker does not answer", r->broker);
 	else if (r && r->end < p->end)
 		who = human_printf(w->arena,
 			"replica %" PRId32 " is in the ISR and has them only to %" PRId64, r->broker, r->end);
@@ -374,6 +388,32 @@ static void open_transaction(struct why *w)
 
 /* ---- who reads ---- */
 
+/* A group that has to catch up here, and no member of it that would. */
+static bool nobody_reads(const struct explained_reader *r)
+{
+	return r->lag != UNKNOWN && r->lag > 0 && r->group->described && !r->member;
+}
+
+/* Groups of the past may be many: one sentence names the first, those furthest behind in the topic. */
+static void idle_groups(struct why *w)
+{
+	struct text list = { 0 };
+	unsigned n = 0;
+	for (unsigned i = 0; i < w->p->n_readers; i++) {
+		const struct explained_reader *r = w->p->readers[i];
+		if (!nobody_reads(r) || r->group->n_members > 0)
+			continue;
+		if (n++ < IDLE_NAMED)
+			text_add(&list, "%s'%s' by %" PRId64, n > 1 ? ", " : "",
+				human_text(w->arena, r->group->id), r->lag);
+	}
+	if (n > IDLE_NAMED)
+		text_add(&list, " and %u more", n - IDLE_NAMED);
+	if (n > 0)
+		find(w, FINDING_GROUP_IDLE, "Groups without members are behind: %s.", list.s);
+	text_free(&list);
+}
+
 static void reader(struct why *w, const struct explained_reader *r)
 {
 	const struct explained_group *g = r->group;
@@ -389,12 +429,7 @@ static void reader(struct why *w, const struct explained_reader *r)
 			"): the topic was made anew or has lost records; it goes on where its "
 			"auto.offset.reset says.",
 			name, r->offset, w->p->high);
-	if (r->lag == UNKNOWN || r->lag <= 0 || !g->described || r->member)
-		return;
-	if (g->n_members == 0)
-		find(w, FINDING_GROUP_IDLE, "Group '%s' is %" PRId64 " records behind and has no members.",
-			name, r->lag);
-	else
+	if (nobody_reads(r) && g->n_members > 0)
 		find(w, FINDING_GROUP_UNASSIGNED,
 			"Group '%s' is %" PRId64 " records behind, and none of its %u members has this "
 			"partition (it is %s).",
@@ -430,6 +465,7 @@ void explain_why(struct arena *a, const struct explained *e, const struct explai
 	open_transaction(&w);
 	for (unsigned i = 0; i < p->n_readers; i++)
 		reader(&w, p->readers[i]);
+	idle_groups(&w);
 	explain_coming(&w);
 	by_weight(&w);
 }

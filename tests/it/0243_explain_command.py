@@ -120,7 +120,7 @@ def readers(asked, broker):
     assert [(p["partition"], p["offset"], p["lag"]) for p in t["groups"][0]["partitions"]] == [(0, 2, 13), (1, 11, 4)], t["groups"]
     assert [(p["partition"], p["offset"], p["member"]) for p in t["groups"][3]["partitions"]] == \
         [(0, None, member.id), (2, None, member.id)], t["groups"]
-    assert says(t["partitions"][1], "group-idle") == ["Group 'slow' is 4 records behind and has no members."], t
+    assert says(t["partitions"][1], "group-idle") == ["Groups without members are behind: 'slow' by 4."], t
     with open(asked.twins.broker.folder + "/delete.json", "w") as f:
         json.dump({"partitions": [{"topic": "t", "partition": 0, "offset": 2}], "version": 1}, f)
     asked.twins.ours("delete-records", *asked.at, "--offset-json-file", f.name)

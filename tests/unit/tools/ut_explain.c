@@ -130,6 +130,9 @@ static void replicas(void)
 	w->replicas[1].end = 40;
 	w->p.n_isr = 2;
 	SAYS(w, UNDER_REPLICATED, "2 is not in the ISR: its broker is alive and it is 60 records behind");
+	w->brokers[1].silent = "why";
+	SAYS(w, UNDER_REPLICATED, "its broker is registered as alive but does not answer");
+	w->brokers[1].silent = NULL;
 	w->replicas[1].end = UNKNOWN;
 	SAYS(w, UNDER_REPLICATED, "how far it is is not known");
 	w->replicas[1].offline = true;
@@ -160,6 +163,8 @@ static void what_holds_back(void)
 	w->p.high = w->p.stable = 90;
 	w->replicas[2].end = 90;
 	SAYS(w, UNCOMMITTED, "The last 10 records (from 90) are not committed: replica 3 is in the ISR");
+	w->brokers[1].silent = "why";
+	SAYS(w, UNCOMMITTED, "replica 2 is in the ISR, and its broker does not answer");
 	set(w, KEY_MIN_ISR, "5");
 	SAYS(w, UNCOMMITTED, "fewer than min.insync.replicas");
 	w->p.high = 100;
@@ -192,7 +197,7 @@ static void readers(void)
 	struct explained_reader r = { .group = &g, .committed = true, .offset = 50, .lag = 50 }, *v = &r;
 	w->p.readers = &v;
 	w->p.n_readers = 1;
-	SAYS(w, GROUP_IDLE, "Group 'a\xef\xbf\xbd" "b' is 50 records behind and has no members");
+	SAYS(w, GROUP_IDLE, "are behind: 'a\xef\xbf\xbd" "b' by 50.");
 	g.n_members = 2;
 	SAYS(w, GROUP_UNASSIGNED, "none of its 2 members has this partition (it is Stable)");
 	w->p.start = 51;
