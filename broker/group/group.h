@@ -95,6 +95,7 @@ struct group {
 	uint64_t walks;
 	int n_joining;              /* members whose join is parked */
 	int n_owing_sync;
+	bool is_assigned;           /* COMPLETING: the leader's assignment has come, and is being stored */
 	/* The wait of the present state: for joins while PREPARING, for syncs in COMPLETING and STABLE. */
 	struct timer clock;
 	int32_t initial_ms;         /* PREPARING: the delay that runs, of a group that was EMPTY; -1 none */

@@ -245,6 +245,7 @@ static void become_completing(struct group *g)
 	group_set_protocol_name(g, group_vote(g));
 	group_read_topics(g);
 	group_set_state(g, GROUP_COMPLETING);
+	g->is_assigned = false;
 	group_info(g, "Stabilized group %s generation %d (%s-%d) with %d members", log_safe(g->id).s,
 		   g->generation, TOPIC_OFFSETS, g->home->index, group_size(g));
 	struct member *m, *next;

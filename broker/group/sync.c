@@ -62,6 +62,7 @@ static void lead(struct group *g, const struct member *leader, const struct sync
 	group_info(g, "Assignment received from leader %s for group %s for generation %d. The group has %d "
 		   "members, %d of which are static.", log_safe(leader->id).s, log_safe(g->id).s,
 		   g->generation, group_size(g), group_static_size(g));
+	g->is_assigned = true;
 	coordinator_count(g->home->home, METRIC_REBALANCES, 1);
 	if (assign(g, s))
 		store_group(g, group_store_new(assignment_stored));
@@ -86,7 +87,7 @@ static void sync_in(struct group *g, struct sync *s)
 	if (g->state == GROUP_STABLE) {
 		member_answer_sync(m, KERR_NONE);
 		member_heard(m);
-	} else if (g->leader == m) {
+	} else if (g->leader == m && !g->is_assigned) {
 		lead(g, m, s);
 	}
 }

@@ -71,6 +71,35 @@ static void a_store_that_comes_too_late(void)
 	gw_end(&w);
 }
 
+/* What members are told is what is stored. */
+static void the_leader_says_it_twice(void)
+{
+	struct group_world w;
+	struct gw_client c[2] = { 0 };
+	gw_begin(&w, "offsets.commit.timeout.ms=2000\n", NULL, NULL);
+	gw_enter(&w, &c[0]);
+	gw_enter(&w, &c[1]);
+	sim_run_ms(2 * GW_DELAY_MS + 100);
+	gw_role(&w, true, 1); /* a follower that never fetches */
+	gw_assign(&w, &c[0], c, 2);
+	int64_t end = gw_log_end(&w);
+	gw_assign(&w, &c[0], c, 1);
+	CU_ASSERT_EQUAL(gw_log_end(&w), end);
+	CU_ASSERT_TRUE(gw_waits(&c[0]));
+	CU_ASSERT_EQUAL(gw_group(&w, "g")->members->assignment.n, strlen("work-0"));
+	CU_ASSERT_EQUAL(((const struct member *)gw_group(&w, "g")->members->hh.next)->assignment.n,
+			strlen("work-1"));
+	sim_run_ms(2100);
+	CU_ASSERT_FALSE(gw_waits(&c[0]));
+	/* The next generation is assigned anew. */
+	gw_role(&w, true, 0);
+	gw_join(&w, &c[0]);
+	gw_join(&w, &c[1]);
+	gw_assign(&w, &c[0], c, 2);
+	CU_ASSERT_EQUAL(c[0].error, KERR_NONE);
+	gw_end(&w);
+}
+
 /* ---- elections ---- */
 
 static void the_role_is_lost(void)
@@ -278,6 +307,7 @@ static const struct ut_case cases[] = {
 	UT(too_few_replicas),
 	UT(records_that_are_too_large),
 	UT(a_store_that_comes_too_late),
+	UT(the_leader_says_it_twice),
 	UT(the_role_is_lost),
 	UT(the_role_is_lost_while_a_record_is_stored),
 	UT(loading),
