@@ -52,10 +52,12 @@ enum kerr auto_create(struct api *api, struct slice topic, struct arena *arena)
 	struct topic_spec spec = { .name = topic, .partitions = TOPICS_DEFAULT,
 				   .replication_factor = TOPICS_DEFAULT };
 	struct topic_made made;
-	const char *why;
+	const char *why = NULL;
 	bool internal = describe_internal(&spec, api->config, arena, settings);
 	enum kerr error = not_enough(&spec, api->config, meta_brokers(metastore_now(api->topics.metastore)),
 				     internal);
+	if (arena_overflowed(arena))
+		return KERR_UNKNOWN_SERVER_ERROR; /* and the request is refused */
 	if (!error)
 		error = topics_create(&api->topics, &spec, false, arena, &made, &why);
 	if (error == KERR_TOPIC_ALREADY_EXISTS || !error) {

@@ -85,6 +85,10 @@ void handle_find_coordinator(struct request *req)
 	}
 	if (msg.key_type == KEY_GROUP && n > 0)
 		make_topic(req);
+	if (arena_overflowed(&req->arena)) {
+		request_refuse_large(req);
+		return;
+	}
 	for (int32_t i = 0; i < n; i++)
 		find_one(req, msg.key_type, batched ? msg.coordinator_keys[i] : msg.key, &all[i]);
 	if (batched) {
