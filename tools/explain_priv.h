@@ -1,8 +1,9 @@
 /* explain_priv.h - what samsa-explain knows of a topic, and what it makes of that.
  *
- * explain_ask.c asks the brokers for the facts, and explain_groups.c for who reads; explain_why.c makes
- * sentences of them, without asking anybody; explain_show.c shows both. What nobody told is UNKNOWN, or a
- * null pointer, and is never guessed.
+ * explain_ask.c asks the brokers for the facts, and explain_groups.c for who reads; explain_coming.c says
+ * what the topic's settings will do next, and explain_why.c makes sentences of all that, without asking
+ * anybody; explain_print.c and explain_json.c show both. What nobody told is UNKNOWN, or a null pointer, and
+ * is never guessed.
  */
 #ifndef SAMSA_TOOLS_EXPLAIN_PRIV_H
 #define SAMSA_TOOLS_EXPLAIN_PRIV_H

@@ -5,7 +5,7 @@
  *	flush.c		fsync on a helper, durable acknowledgements, the recovery point
  *	roll.c		new segments; retention
  *	read.c		ranges, on the core or by a helper; look-up by time
- *	change.c	truncation on a helper
+ *	truncate.c	truncation on a helper
  *	move.c		a log that is written by who has it, and takes another one's place
  *	open.c		a directory becomes a log: sweep.c, recover.c
  *	state.c		producer state: snapshots and replay; used by recovery and truncation
@@ -242,7 +242,7 @@ bool clean_start_swap(struct log *log);
 /* Gives up the one under way, which ends in a moment. */
 void log_stop_cleaning(struct log *log);
 
-/* change.c */
+/* truncate.c */
 void log_start_change(struct log *log);
 
 /* state.c: these block; for who has segments and producers. */

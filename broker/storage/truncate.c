@@ -1,4 +1,4 @@
-/* change.c - truncation: segments and producers go to a helper and come back (see log.h, log_priv.h).
+/* truncate.c - truncation: segments and producers go to a helper and come back (see log.h, log_priv.h).
  *
  * The numbers are right from the start; while a helper has the rest, appends and reads are refused.
  */
