@@ -196,6 +196,7 @@ void coordinator_stop(struct coordinator *co, struct call *done)
 	must(!co->stopped);
 	co->stopped = true;
 	cleanup_stop(co);
+	group_walks_end(co);
 	HASH_ITER(hh, co->partitions, at, next)
 		resigned(at);
 	if (co->loads > 0)

@@ -13,7 +13,8 @@ void group_walk_begin(struct group_walk *w, struct coordinator *co)
 {
 	reactor_must_be_here(co->home);
 	*w = (struct group_walk){ .at = co->partitions, .next = first_of(co->partitions) };
-	list_push_back(&co->walks, &w->link);
+	if (!co->stopped)
+		list_push_back(&co->walks, &w->link);
 }
 
 void group_walk_end(struct group_walk *w)
@@ -37,8 +38,7 @@ static struct group *take(struct group_walk *w)
 
 bool group_walk_on(struct group_walk *w, group_visit *visit, void *arg)
 {
-	must(list_linked(&w->link));
-	for (int done = 0; done < WALK_A_TURN;) {
+	for (int done = 0; done < WALK_A_TURN && list_linked(&w->link);) {
 		struct group *g = take(w);
 		if (!g) {
 			group_walk_end(w);
@@ -46,7 +46,13 @@ bool group_walk_on(struct group_walk *w, group_visit *visit, void *arg)
 		}
 		done += visit(arg, g);
 	}
-	return true;
+	return list_linked(&w->link);
+}
+
+void group_walks_end(struct coordinator *co)
+{
+	list_for_each_safe(it, &co->walks)
+		list_remove(it);
 }
 
 void group_walks_leave(struct coordinator *co, const struct group *g)

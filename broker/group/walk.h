@@ -27,6 +27,8 @@ void group_walk_begin(struct group_walk *w, struct coordinator *co);
 bool group_walk_on(struct group_walk *w, group_visit *visit, void *arg);
 /* Ends it where it is; nothing when it has ended. */
 void group_walk_end(struct group_walk *w);
+/* All end where they are, and no other one begins: the coordinator stops, and who walks may never go on. */
+void group_walks_end(struct coordinator *co);
 /* The group is about to go: whoever comes to it next will come to the one behind it. */
 void group_walks_leave(struct coordinator *co, const struct group *g);
 

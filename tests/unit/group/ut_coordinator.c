@@ -232,6 +232,22 @@ static void walk(struct group_world *w, void *arg)
 	CU_ASSERT(list_empty(&w->coordinator->walks));
 }
 
+static void walk_and_stop(struct group_world *w, void *arg)
+{
+	struct stroll s = { 0 };
+	must(!arg);
+	group_walk_begin(&s.walk, w->coordinator);
+	CU_ASSERT_TRUE(group_walk_on(&s.walk, look, &s));
+	w->coordinator->stopped = true;
+	group_walks_end(w->coordinator);
+	CU_ASSERT_FALSE(group_walk_on(&s.walk, look, &s));
+	CU_ASSERT_EQUAL(s.seen, WALK_A_TURN);
+	group_walk_begin(&s.walk, w->coordinator);
+	CU_ASSERT(list_empty(&w->coordinator->walks));
+	CU_ASSERT_FALSE(group_walk_on(&s.walk, look, &s));
+	w->coordinator->stopped = false;
+}
+
 static void walk_and_remove(struct group_world *w, void *arg)
 {
 	struct stroll s = { .removes = true }, other = { 0 };
@@ -252,6 +268,7 @@ static void groups_in_steps(void)
 	gw_begin(&w, "", NULL, NULL);
 	gw_do(&w, make_many, NULL);
 	gw_do(&w, walk, NULL);
+	gw_do(&w, walk_and_stop, NULL);
 	gw_do(&w, walk_and_remove, NULL);
 	gw_end(&w);
 }
