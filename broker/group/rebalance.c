@@ -132,10 +132,10 @@ void member_heard(struct member *m)
 
 /* ---- PREPARING ---- */
 
-/* Kafka counts on: INT_MAX would do it for ever. */
+/* Kafka counts on, into numbers below 0, which mean that there is none. */
 static void next_generation(struct group *g)
 {
-	g->generation = g->generation == INT32_MAX ? 0 : g->generation + 1;
+	g->generation = g->generation == INT32_MAX ? 1 : g->generation + 1;
 }
 
 static void tell_assignment_error(struct group *g, enum kerr error)

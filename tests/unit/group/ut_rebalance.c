@@ -347,7 +347,22 @@ static void ids_that_are_given_out_are_limited(void)
 	gw_end(&w);
 }
 
+/* A group whose generation were 0 would leave no tombstone. */
+static void generations_begin_anew(void)
+{
+	struct group_world w;
+	struct gw_client c = { 0 };
+	gw_begin(&w, "", NULL, NULL);
+	gw_stable(&w, &c, 1);
+	gw_group(&w, "g")->generation = INT32_MAX;
+	gw_join(&w, &c);
+	CU_ASSERT_EQUAL(c.error, KERR_NONE);
+	CU_ASSERT_EQUAL(c.generation, 1);
+	gw_end(&w);
+}
+
 static const struct ut_case cases[] = {
+	UT(generations_begin_anew),
 	UT(first_rebalance_waits_for_more),
 	UT(prolonging_has_an_end),
 	UT(every_cell_of_the_table),
