@@ -118,11 +118,11 @@ static void print_replicas(struct arena *a, const struct explained *e, const str
 			const struct explained_partition *p = &t->partitions[i];
 			const struct explained_replica *r = &p->replicas[k];
 			bool compared = r->end != UNKNOWN && p->end != UNKNOWN;
+			int64_t behind =
+				compared ? max_of(difference_of(p->end, r->end), (int64_t)0) : UNKNOWN;
 			const char *cells[] = { number(a, p->id), number(a, r->broker), state_of(e, p, r),
 				number(a, r->end),
-				compared ? number(a, max_of(difference_of(p->end, r->end), (int64_t)0))
-					: NULL,
-				bytes(a, r->here.size), r->here.dir };
+				number(a, behind), bytes(a, r->here.size), r->here.dir };
 			table_row(&table, cells);
 			const char *copy[] = { number(a, p->id), number(a, r->broker), "copy", NULL,
 				number(a, r->future.lag), bytes(a, r->future.size), r->future.dir };
@@ -133,24 +133,29 @@ static void print_replicas(struct arena *a, const struct explained *e, const str
 	put(&table);
 }
 
+enum { GROUP, STATE, MEMBERS, LAG, PARTITION, OFFSET, BEHIND, CLIENT, GROUP_COLUMNS };
+
 /* A group's row is followed by those of the partitions in which it is behind, the worst first. */
 static void group_rows(struct arena *a, const struct explained_group *g, struct table *table)
 {
-	const char *cells[] = { human_text(a, g->id), g->state.n ? human_text(a, g->state) : NULL,
-		g->described ? number(a, g->n_members) : NULL, number(a, g->lag), "all", NULL, NULL, NULL };
+	const char *cells[GROUP_COLUMNS] = { [GROUP] = human_text(a, g->id),
+		[STATE] = g->state.n ? human_text(a, g->state) : NULL,
+		[MEMBERS] = g->described ? number(a, g->n_members) : NULL,
+		[LAG] = number(a, g->lag),
+		[PARTITION] = "all" };
 	bool headed = false;
 	for (unsigned i = 0; i < g->n_readers; i++) {
 		const struct explained_reader *r = &g->readers[i];
 		if (r->lag == 0)
 			continue;
-		cells[4] = number(a, r->partition);
-		cells[5] = r->committed ? number(a, r->offset) : NULL;
-		cells[6] = number(a, r->lag);
-		cells[7] = r->member ? human_printf(a, "%s %s", human_text(a, r->member->client_id),
+		cells[PARTITION] = number(a, r->partition);
+		cells[OFFSET] = r->committed ? number(a, r->offset) : NULL;
+		cells[BEHIND] = number(a, r->lag);
+		cells[CLIENT] = r->member ? human_printf(a, "%s %s", human_text(a, r->member->client_id),
 					       human_text(a, r->member->host))
 				     : NULL;
 		table_row(table, cells);
-		cells[0] = cells[1] = cells[2] = cells[3] = "";
+		cells[GROUP] = cells[STATE] = cells[MEMBERS] = cells[LAG] = "";
 		headed = true;
 	}
 	if (!headed)
@@ -160,8 +165,7 @@ static void group_rows(struct arena *a, const struct explained_group *g, struct 
 static void print_groups(struct arena *a, const struct explained_topic *t)
 {
 	static const char *const headings[] = { "GROUP", "STATE", ">MEMBERS", ">LAG", ">PART", ">OFFSET",
-		">BEHIND",
-		"CLIENT", NULL };
+		">BEHIND", "CLIENT", NULL };
 	struct table table;
 	table_init(&table, a, headings);
 	for (unsigned i = 0; i < t->n_groups; i++)

@@ -255,6 +255,7 @@ static void take_new(
 			add_partitions(t, m, from->assignment.topic_partitions[k].topic_name,
 				from->assignment.topic_partitions[k].partitions,
 				from->assignment.topic_partitions[k].n_partitions);
+		order_sort(m->partitions, m->n_partitions, sizeof *m->partitions, group_partitions_order);
 	}
 }
 

@@ -19,7 +19,7 @@ struct group_partition {
 
 struct group_member {
 	struct slice id, instance, client_id, host; /* instance null: a dynamic member */
-	struct group_partition *partitions;
+	struct group_partition *partitions; /* what it was given, by topic and partition */
 	unsigned n_partitions;
 };
 

@@ -173,10 +173,9 @@ static void what_holds_back(void)
 	SAYS(w, OPEN_TRANSACTION, "of whom is not known");
 	w->p.producers = x;
 	w->p.n_producers = 2;
-	SAYS(w, OPEN_TRANSACTION, "stop at 60, 40 before the others: producer 8 (epoch 3) has a transaction "
-		"open "
-				  "from 60 on, and wrote last 5 s ago. Its transaction's coordinator has "
-					"not told");
+	SAYS(w, OPEN_TRANSACTION, "stop at 60, 40 before the others: producer 8 (epoch 3) has a "
+				  "transaction open from 60 on, and wrote last 5 s ago. Its transaction's "
+				  "coordinator has not told");
 	for (int i = 0; i < BROKERS; i++)
 		w->brokers[i].listed_transactions = true;
 	SAYS(w, OPEN_TRANSACTION, "it hangs");
@@ -184,8 +183,8 @@ static void what_holds_back(void)
 	x[1].state = "Ongoing";
 	x[1].timeout_ms = 60000;
 	x[1].started_ms = 0;
-	SAYS(w, OPEN_TRANSACTION, "id 'id' is Ongoing since 1970-01-01T00:00:00Z, and times out after 1 "
-		"min.");
+	SAYS(w, OPEN_TRANSACTION, "id 'id' is Ongoing since 1970-01-01T00:00:00Z, and times out after "
+				  "1 min.");
 	end(w);
 }
 
