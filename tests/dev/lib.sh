@@ -8,9 +8,13 @@ mkdir -p "$run"
 say() { printf '==> %s\n' "$*"; }
 die() { printf '%s: %s\n' "$word" "$*" >&2; exit 1; }
 
-packages_of() { # GROUP...: the names that tests/dev/packages lists
-	local group
-	for group in "$@"; do awk -v g="$group" '$1 == g { print $2 }' tests/dev/packages; done
+packages_of() { # GROUP...: the names that tests/dev/packages lists, but for those whose command is there already
+	local group package command
+	for group in "$@"; do
+		awk -v g="$group" '$1 == g { print $2, $3 }' tests/dev/packages | while read -r package command; do
+			[ -n "$command" ] && command -v "$command" > /dev/null || echo "$package"
+		done
+	done
 }
 
 missing_of() { # PACKAGE...: those that are not installed
