@@ -93,15 +93,12 @@ static bool take_spec(struct request *req, const struct create_topics_request_to
 	return !arena_overflowed(a);
 }
 
-/* v5 tells what the topic's settings are now. */
-static void tell_settings(struct request *req, const struct topic_spec *spec, const struct topic_made *made,
+/* v5 tells what the topic's settings are now, borrowed from what is in force: encoded in the same turn. */
+static void tell_settings(struct request *req, const struct topic_spec *spec,
 			  struct create_topics_response_topic *out)
 {
 	struct describe_result all;
 	struct describe_wanted wanted = { 0 };
-	out->num_partitions = made->partitions;
-	out->replication_factor = made->replication_factor;
-	out->topic_id = made->id;
 	if (req->version < CREATE_VERSION_TELLS_CONFIG ||
 	    describe_topic(&req->arena, dynamic_state(req->core->api->dynamic), spec->settings,
 			   spec->n_settings, &wanted, &all) != 0)
@@ -114,41 +111,45 @@ static void tell_settings(struct request *req, const struct topic_spec *spec, co
 	out->n_configs = out->configs ? (int32_t)all.n : 0;
 }
 
-static void create_one(struct request *req, const struct create_topics_request *msg, int32_t i, bool twice,
-		       struct create_topics_response_topic *out)
-{
-	struct topic_spec spec;
-	struct topic_made made;
-	const char *why = NULL;
-	enum kerr error = KERR_UNKNOWN_SERVER_ERROR;
-	if (slice_is(msg->topics[i].name, TOPIC_METADATA_LOG)) {
-		error = KERR_INVALID_REQUEST;
-		why = "The name is reserved for brokers without ZooKeeper.";
-	} else if (twice) {
-		error = KERR_INVALID_REQUEST;
-		why = "The request names this topic more than once.";
-	} else if (take_spec(req, &msg->topics[i], &spec)) {
-		error = topics_create(&req->core->api->topics, &spec, msg->validate_only, &req->arena, &made,
-				      &why);
-	}
-	out->error_code = (int16_t)error;
-	out->error_message = words(why);
-	if (!error)
-		tell_settings(req, &spec, &made, out);
-}
-
 struct creating {
 	struct request *req;
 	const struct create_topics_request *msg;
 	struct create_topics_response *out;
-	const bool *twice, *late; /* for each topic of the request */
+	struct topic_spec *specs;        /* for each topic of the request, so are these */
+	const bool *twice, *late;
 };
+
+static void create_one(struct creating *c, int32_t i)
+{
+	struct request *req = c->req;
+	struct create_topics_response_topic *out = &c->out->topics[i];
+	struct topic_made made;
+	const char *why = NULL;
+	enum kerr error = KERR_UNKNOWN_SERVER_ERROR;
+	if (slice_is(c->msg->topics[i].name, TOPIC_METADATA_LOG)) {
+		error = KERR_INVALID_REQUEST;
+		why = "The name is reserved for brokers without ZooKeeper.";
+	} else if (c->twice[i]) {
+		error = KERR_INVALID_REQUEST;
+		why = "The request names this topic more than once.";
+	} else if (take_spec(req, &c->msg->topics[i], &c->specs[i])) {
+		error = topics_create(&req->core->api->topics, &c->specs[i], c->msg->validate_only,
+				      &req->arena, &made, &why);
+	}
+	out->error_code = (int16_t)error;
+	out->error_message = words(why);
+	if (!error) {
+		out->num_partitions = made.partitions;
+		out->replication_factor = made.replication_factor;
+		out->topic_id = made.id;
+	}
+}
 
 static void create_unless_late(void *arg, int32_t i)
 {
-	const struct creating *c = arg;
+	struct creating *c = arg;
 	if (!c->late[i])
-		create_one(c->req, c->msg, i, c->twice[i], &c->out->topics[i]);
+		create_one(c, i);
 }
 
 /* Who is late finds in ZooKeeper what its name collides with. */
@@ -158,7 +159,7 @@ static void create_all(struct creating *c)
 		   c);
 	for (int32_t i = 0; i < c->msg->n_topics; i++)
 		if (c->late[i])
-			create_one(c->req, c->msg, i, c->twice[i], &c->out->topics[i]);
+			create_one(c, i);
 }
 
 /* Topics that were made have their leaders in this broker's metadata before the answer, or time out. */
@@ -173,7 +174,6 @@ static void wait_created(struct request *req, const struct create_topics_request
 		if (t->error_code || topics_wait_leaders(topics, t->name, t->num_partitions, left_ms))
 			continue;
 		t->error_code = KERR_REQUEST_TIMED_OUT;
-		t->n_configs = 0;
 		t->num_partitions = -1;
 		t->replication_factor = -1;
 	}
@@ -192,7 +192,8 @@ void handle_create_topics(struct request *req)
 		names[i] = (struct named){ msg.topics[i].name, i };
 	bool *twice = find_twice(&req->arena, names, msg.n_topics);
 	bool *late = find_late(&req->arena, names, msg.n_topics);
-	if (!out.topics || !twice || !late) {
+	struct topic_spec *specs = arena_array(&req->arena, (size_t)msg.n_topics, sizeof *specs);
+	if (!out.topics || !twice || !late || !specs) {
 		request_refuse_large(req);
 		return;
 	}
@@ -204,9 +205,12 @@ void handle_create_topics(struct request *req)
 		t->error_code = KERR_NOT_CONTROLLER;
 	}
 	if (active)
-		create_all(&(struct creating){ req, &msg, &out, twice, late });
+		create_all(&(struct creating){ req, &msg, &out, specs, twice, late });
 	if (active && !msg.validate_only)
 		wait_created(req, &msg, &out);
+	for (int32_t i = 0; i < msg.n_topics; i++)
+		if (!out.topics[i].error_code)
+			tell_settings(req, &specs[i], &out.topics[i]);
 	create_topics_response_encode(response_begin(req), req->version, &out);
 	response_send(req);
 }
