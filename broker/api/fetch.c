@@ -374,7 +374,6 @@ static enum kerr check_version(const struct fetch *f, const struct fetch_part *p
 static void take_records(struct fetch *f, struct fetch_part *p, uint64_t *taken)
 {
 	struct log_slice *slice = &p->read.slice;
-	chain_init(&p->records);
 	enum kerr error = check_version(f, p);
 	if (error) {
 		p->withheld = true;
@@ -480,10 +479,13 @@ static void fill_topics(struct fetch *f, const struct fetch_outcome *outcomes, s
 		fill_endpoints(f->req, first, (size_t)(all - first), out);
 }
 
+/* Also what was to be told and is not. */
 static void free_reads(struct fetch *f)
 {
-	for (size_t i = 0; i < f->plan.n; i++)
+	for (size_t i = 0; i < f->plan.n; i++) {
+		chain_clear(&f->parts[i].records);
 		drop_read(&f->parts[i]);
+	}
 }
 
 static void send_error(struct request *req, enum kerr error)
@@ -532,11 +534,10 @@ static void count(const struct fetch *f, const struct fetch_part *p, const struc
 		metric_add_topic(m, counts, METRIC_BYTES_OUT, p->records.bytes);
 }
 
-static struct fetch_outcome *outcomes_of(struct fetch *f)
+static void fill_outcomes(struct fetch *f, struct fetch_outcome *outcomes)
 {
-	struct fetch_outcome *outcomes = arena_array(&f->req->arena, f->plan.n, sizeof *outcomes);
 	uint64_t taken = 0;
-	for (size_t i = 0; outcomes && i < f->plan.n; i++) {
+	for (size_t i = 0; i < f->plan.n; i++) {
 		struct fetch_part *p = &f->parts[i];
 		if (!p->visit)
 			p->error = p->refused;
@@ -548,7 +549,12 @@ static struct fetch_outcome *outcomes_of(struct fetch *f)
 						      .high_watermark = p->high_watermark,
 						      .log_start_offset = p->log_start };
 	}
-	return outcomes;
+}
+
+static void refuse_large(struct fetch *f)
+{
+	free_reads(f);
+	request_refuse_large(f->req);
 }
 
 static void respond(struct fetch *f)
@@ -557,25 +563,27 @@ static void respond(struct fetch *f)
 	struct fetch_response out;
 	enum kerr error;
 	fetch_response_defaults(&out);
-	struct fetch_outcome *outcomes = outcomes_of(f);
+	struct fetch_outcome *outcomes = arena_array(&req->arena, f->plan.n, sizeof *outcomes);
 	struct fetch_response_partition *all = arena_array(&req->arena, f->plan.n, sizeof *all);
 	out.responses = arena_array(&req->arena, f->plan.n, sizeof *out.responses);
-	if (f->plan.n && (!outcomes || !all || !out.responses)) {
-		free_reads(f);
-		request_refuse_large(req);
+	if (!outcomes || !all || !out.responses) {
+		refuse_large(f);
 		return;
 	}
+	fill_outcomes(f, outcomes);
 	out.session_id = session_finish(req->core->sessions, &f->plan, &f->session, outcomes,
 					reactor_now_ns(req->core->reactor) / 1000000, api_random(req->core),
 					&error);
 	if (error) {
-		for (size_t i = 0; i < f->plan.n; i++)
-			chain_clear(&f->parts[i].records);
 		free_reads(f);
 		send_error(req, error);
 		return;
 	}
 	fill_topics(f, outcomes, &out, all);
+	if (arena_overflowed(&req->arena)) { /* aborted transactions may be missing in it */
+		refuse_large(f);
+		return;
+	}
 	fetch_response_encode(response_begin(req), req->version, &out);
 	free_reads(f);
 	response_send(req);
@@ -655,6 +663,7 @@ static bool make_parts(struct fetch *f)
 		struct fetch_part *p = &f->parts[i];
 		*p = (struct fetch_part){ .wish = &f->plan.wishes[i], .high_watermark = -1, .last_stable = -1,
 					  .log_start = -1 };
+		chain_init(&p->records);
 		p->refused = resolve(f, p);
 		if (!p->refused)
 			to_home(f, p);
