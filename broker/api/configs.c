@@ -58,25 +58,40 @@ static enum kerr fill(struct request *req, const struct describe_configs_request
 	return KERR_NONE;
 }
 
-static enum kerr describe_one_topic(struct request *req, struct slice name,
+/* A resource of the request: what had to be waited for to describe it. */
+struct asked {
+	struct entity own; /* a topic's settings */
+	enum kerr error;
+	const char *why;
+};
+
+static void read_topic(struct request *req, struct slice name, struct asked *out)
+{
+	struct api *api = req->core->api;
+	const char *problem = name_problem(name), *entity;
+	if (problem) {
+		out->why = arena_printf(&req->arena, "Topic name is invalid: %s", problem);
+		out->error = KERR_INVALID_TOPIC_EXCEPTION;
+	} else if (!meta_topic(metastore_now(api->topics.metastore), name)) {
+		out->error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
+	} else {
+		entity = arena_printf(&req->arena, "topics/%.*s", SLICE_ARGS(name));
+		if (!entity ||
+		    entity_read(api->topics.zkc, &req->arena, entity, &out->own, &out->why) != ZK_OK)
+			out->error = KERR_UNKNOWN_SERVER_ERROR;
+	}
+}
+
+static enum kerr describe_one_topic(struct request *req, const struct asked *asked,
 				    const struct describe_wanted *wanted, struct describe_result *all,
 				    const char **why)
 {
-	struct api *api = req->core->api;
-	struct entity own;
-	const char *problem = name_problem(name);
-	if (problem) {
-		*why = arena_printf(&req->arena, "Topic name is invalid: %s", problem);
-		return KERR_INVALID_TOPIC_EXCEPTION;
-	}
-	if (!meta_topic(metastore_now(api->topics.metastore), name))
-		return KERR_UNKNOWN_TOPIC_OR_PARTITION;
-	const char *entity = arena_printf(&req->arena, "topics/%.*s", SLICE_ARGS(name));
-	if (!entity || entity_read(api->topics.zkc, &req->arena, entity, &own, why) != ZK_OK ||
-	    describe_topic(&req->arena, dynamic_state(api->dynamic), own.settings.v, own.settings.n, wanted,
-			   all) != 0)
-		return KERR_UNKNOWN_SERVER_ERROR;
-	return KERR_NONE;
+	*why = asked->why;
+	if (asked->error)
+		return asked->error;
+	int error = describe_topic(&req->arena, dynamic_state(req->core->api->dynamic), asked->own.settings.v,
+				   asked->own.settings.n, wanted, all);
+	return error ? KERR_UNKNOWN_SERVER_ERROR : KERR_NONE;
 }
 
 static enum kerr describe_one_broker(struct request *req, struct slice name,
@@ -147,12 +162,12 @@ static enum kerr describe_client_metrics(struct slice name, const char **why)
 }
 
 static enum kerr describe_resource(struct request *req, int type, struct slice name,
-				   const struct describe_wanted *wanted, struct describe_result *all,
-				   const char **why)
+				   const struct asked *asked, const struct describe_wanted *wanted,
+				   struct describe_result *all, const char **why)
 {
 	switch (type) {
 	case RESOURCE_TOPIC:
-		return describe_one_topic(req, name, wanted, all, why);
+		return describe_one_topic(req, asked, wanted, all, why);
 	case RESOURCE_BROKER:
 		return describe_one_broker(req, name, wanted, all, why);
 	case RESOURCE_BROKER_LOGGER:
@@ -166,7 +181,7 @@ static enum kerr describe_resource(struct request *req, int type, struct slice n
 }
 
 static void describe_one(struct request *req, const struct describe_configs_request *msg, int32_t i,
-			 struct describe_configs_response_result *out)
+			 const struct asked *asked, struct describe_configs_response_result *out)
 {
 	const struct describe_configs_request_resource *r = &msg->resources[i];
 	struct describe_wanted wanted = { r->configuration_keys, (size_t)max_of(r->n_configuration_keys, 0) };
@@ -174,13 +189,16 @@ static void describe_one(struct request *req, const struct describe_configs_requ
 	const char *why = NULL;
 	*out = (struct describe_configs_response_result){ .resource_type = r->resource_type,
 							  .resource_name = r->resource_name };
-	enum kerr error = describe_resource(req, r->resource_type, r->resource_name, &wanted, &all, &why);
+	enum kerr error = describe_resource(req, r->resource_type, r->resource_name, asked, &wanted, &all,
+					    &why);
 	if (!error)
 		error = fill(req, msg, &all, out);
 	out->error_code = (int16_t)error;
 	out->error_message = slice_str(why ? why : ""); /* never null in 3.9 */
 }
 
+/* What is described is borrowed from the settings in force until the next wait: all waiting comes first, and
+ * the answer is encoded in the turn in which it is put together. */
 void handle_describe_configs(struct request *req)
 {
 	struct describe_configs_request msg;
@@ -189,12 +207,16 @@ void handle_describe_configs(struct request *req)
 		return;
 	describe_configs_response_defaults(&out);
 	out.results = arena_array(&req->arena, (size_t)msg.n_resources, sizeof *out.results);
-	if (!out.results) {
+	struct asked *asked = arena_array(&req->arena, (size_t)msg.n_resources, sizeof *asked);
+	if (!out.results || !asked) {
 		request_refuse_large(req);
 		return;
 	}
 	for (int32_t i = 0; i < msg.n_resources; i++)
-		describe_one(req, &msg, i, &out.results[out.n_results++]);
+		if (msg.resources[i].resource_type == RESOURCE_TOPIC)
+			read_topic(req, msg.resources[i].resource_name, &asked[i]);
+	for (int32_t i = 0; i < msg.n_resources; i++)
+		describe_one(req, &msg, i, &asked[i], &out.results[out.n_results++]);
 	describe_configs_response_encode(response_begin(req), req->version, &out);
 	response_send(req);
 }
