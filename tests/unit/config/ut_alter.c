@@ -107,8 +107,8 @@ static void long_lists(void)
 	enum { BYTES = 1 << 20 };
 	char *old = mem_alloc(BYTES + 1), *value = mem_alloc(BYTES + 1);
 	for (int i = 0; i < BYTES; i++) {
-		old[i] = i % 2 ? ',' : (char)('a' + i / 2 % 26);
-		value[i] = i % 2 ? ',' : (char)('A' + i / 2 % 32);
+		old[i] = (char)(i % 2 ? ',' : 'a' + i / 2 % 26);
+		value[i] = (char)(i % 2 ? ',' : 'A' + i / 2 % 32);
 	}
 	old[BYTES] = value[BYTES] = 0;
 	arena_init(&arena, 256 << 20);
