@@ -282,7 +282,7 @@ static void set_rate(struct cleaner *c)
 {
 	double most = c->m->config->log_cleaner_io_max_bytes_per_second;
 	int64_t per_s = most >= (double)INT64_MAX ? 0 : max_of((int64_t)most, INT64_C(1));
-	atomic_store_explicit(&c->rate.bytes_per_s, per_s, memory_order_relaxed);
+	clean_rate_set(&c->rate, per_s, sys_mono_ns());
 }
 
 static bool may_begin(const struct cleaner *c)

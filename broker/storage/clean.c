@@ -15,18 +15,33 @@ static void go_on(struct cleaning *c);
 
 /* ---- how fast ---- */
 
+int64_t clean_rate_left(const struct clean_rate *rate, int64_t now_ns)
+{
+	return max_of(atomic_load_explicit(&rate->free_ns, memory_order_relaxed) - now_ns, INT64_C(0));
+}
+
+static void set_free(struct clean_rate *rate, int64_t now_ns, double times, int64_t more_ns)
+{
+	int64_t before = atomic_load_explicit(&rate->free_ns, memory_order_relaxed), after;
+	do
+		after = now_ns + (int64_t)((double)max_of(before - now_ns, INT64_C(0)) * times) + more_ns;
+	while (!atomic_compare_exchange_weak_explicit(&rate->free_ns, &before, after, memory_order_relaxed,
+		memory_order_relaxed));
+}
+
+void clean_rate_set(struct clean_rate *rate, int64_t bytes_per_s, int64_t now_ns)
+{
+	int64_t old = atomic_exchange_explicit(&rate->bytes_per_s, bytes_per_s, memory_order_relaxed);
+	if (old != bytes_per_s)
+		set_free(rate, now_ns, bytes_per_s > 0 ? (double)old / (double)bytes_per_s : 0, 0);
+}
+
 int64_t clean_rate_take(struct clean_rate *rate, uint64_t n, int64_t now_ns)
 {
 	int64_t per_s = atomic_load_explicit(&rate->bytes_per_s, memory_order_relaxed);
-	int64_t before = atomic_load_explicit(&rate->free_ns, memory_order_relaxed), after;
-	if (per_s <= 0)
-		return 0;
-	int64_t cost_ns = (int64_t)((double)n * 1e9 / (double)per_s);
-	do
-		after = max_of(before, now_ns) + cost_ns;
-	while (!atomic_compare_exchange_weak_explicit(&rate->free_ns, &before, after, memory_order_relaxed,
-		memory_order_relaxed));
-	return after - now_ns;
+	if (per_s > 0)
+		set_free(rate, now_ns, 1, (int64_t)((double)n * 1e9 / (double)per_s));
+	return clean_rate_left(rate, now_ns);
 }
 
 /* ---- on the helper ---- */
@@ -195,7 +210,6 @@ static void slice_done(struct reactor *here, struct job *job)
 	c->in_hand = false;
 	int64_t wait_ms = clean_rate_take(c->op->rate, c->slice_bytes, reactor_now_ns(here)) / 1000000;
 	bool between = c->phase == CLEAN_MAP || c->phase == CLEAN_FILTER;
-	c->resume_ns = reactor_now_ns(here) + wait_ms * 1000000;
 	if (between && wait_ms > 0)
 		timer_arm(here, &c->pause, min_of(wait_ms, (int64_t)CLEAN_PAUSE_MS_MAX));
 	else
@@ -279,7 +293,7 @@ static void pause_over(struct reactor *here, struct timer *t)
 {
 	struct cleaning *c = container_of(t, struct cleaning, pause);
 	CHECK_OBJ(c, CLEANING_MAGIC);
-	int64_t left_ms = (c->resume_ns - reactor_now_ns(here)) / 1000000;
+	int64_t left_ms = clean_rate_left(c->op->rate, reactor_now_ns(here)) / 1000000;
 	if (left_ms > 0 && !is_given_up(c))
 		timer_arm(here, t, min_of(left_ms, (int64_t)CLEAN_PAUSE_MS_MAX));
 	else

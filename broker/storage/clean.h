@@ -51,8 +51,11 @@ struct clean_rate {
 	_Atomic int64_t bytes_per_s; /* 0: no limit */
 	_Atomic int64_t free_ns;     /* monotonic: what was taken is paid for then */
 };
-/* Takes `n` bytes; how long to wait before the next. */
+/* Changes it: what is owed is paid at the new rate. One thread at a time. */
+void clean_rate_set(struct clean_rate *rate, int64_t bytes_per_s, int64_t now_ns);
+/* Takes `n` bytes; ns to wait before the next, as clean_rate_left() says from then on. */
 int64_t clean_rate_take(struct clean_rate *rate, uint64_t n, int64_t now_ns);
+int64_t clean_rate_left(const struct clean_rate *rate, int64_t now_ns);
 
 struct clean_stats {
 	uint64_t bytes_read, bytes_written, map_bytes_read;

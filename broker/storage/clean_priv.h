@@ -65,7 +65,6 @@ struct cleaning {
 #define CLEANING_MAGIC 0x434c4e47U
 	struct job job;
 	struct timer pause;
-	int64_t resume_ns;
 	struct log *log;
 	struct log_clean *op;
 	const char *dir;

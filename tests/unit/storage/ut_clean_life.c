@@ -603,10 +603,16 @@ static void rate(void)
 {
 	struct clean_rate rate = { 0 };
 	CU_ASSERT_EQUAL(clean_rate_take(&rate, 1 << 30, 1), 0);
-	atomic_store(&rate.bytes_per_s, 1000);
+	clean_rate_set(&rate, 1000, 1000000000);
 	CU_ASSERT_EQUAL(clean_rate_take(&rate, 500, 1000000000), 500000000);
 	CU_ASSERT_EQUAL(clean_rate_take(&rate, 500, 1000000000), 1000000000); /* the other's, too */
 	CU_ASSERT_EQUAL(clean_rate_take(&rate, 1, INT64_C(9000000000)), 1000000);
+	/* What a low rate has made wait for is paid at the rate of now. */
+	CU_ASSERT_EQUAL(clean_rate_take(&rate, 999, INT64_C(9000000000)), 1000000000);
+	clean_rate_set(&rate, 100000, INT64_C(9000000000));
+	CU_ASSERT_EQUAL(clean_rate_left(&rate, INT64_C(9000000000)), 10000000);
+	clean_rate_set(&rate, 0, INT64_C(9000000000));
+	CU_ASSERT_EQUAL(clean_rate_left(&rate, INT64_C(9000000000)), 0);
 }
 
 static const struct ut_case cases[] = {
