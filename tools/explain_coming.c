@@ -85,7 +85,7 @@ static void by_age(struct why *w, int64_t keep_ms)
 			"Deletes what is older than %s: the oldest record (%s old) is, but goes with its "
 			"segment, when that one's newest is: by %s at the latest (in %s).",
 			keep, age, human_time(a, last), human_span(a, difference_of(last, now)));
-	else if (first == last)
+	else if (difference_of(last, first) < 1000) /* one moment, as it is shown */
 		find(w, FINDING_RETENTION_TIME,
 			"Deletes what is older than %s: the oldest segment goes at %s (in %s).", keep,
 			human_time(a, first), human_span(a, difference_of(first, now)));
