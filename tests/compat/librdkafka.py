@@ -47,7 +47,6 @@ def get():
     shell(f"npm pack --silent node-rdkafka@{PACKAGE} && tar xzf node-rdkafka-*.tgz", log, CACHE)
     let_one_be_named()
     shell("./configure && make -j2 libs && make -j2 -C tests build", log, SOURCE)
-    commands()
     open(done, "w").close()
 
 
@@ -62,10 +61,10 @@ def let_one_be_named():
         f.write(changed)
 
 
-def commands():
-    """What the tests take for Kafka's bin directory."""
-    folder = os.path.join(CACHE, "bin")
-    os.makedirs(folder, exist_ok=True)
+def commands(top):
+    """What the tests take for Kafka's bin directory, below `top`. It names this tree: nothing to be kept for another."""
+    folder = os.path.join(top, "bin")
+    os.makedirs(folder)
     jars = subprocess.run([java.PEER, "get", java.KAFKA], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     for name, words in {"kafka-topics.sh": f"exec {java.PEER} tool {java.KAFKA} topics",
                         "kafka-run-class.sh": f'exec java -cp "$CLASSPATH:{jars}/*"'}.items():
@@ -82,7 +81,7 @@ def run_one(name, broker, scenario, folder, patience):
     with open(config, "w") as f:
         f.write(f"bootstrap.servers={broker.bootstrap}\ntest.timeout.multiplier={stretch}\n")
     environment = os.environ | {"TESTS": name, "TEST_SCENARIO": scenario, "TEST_KAFKA_VERSION": "3.9.0",
-                                "RDKAFKA_TEST_CONF": config, "KAFKA_PATH": CACHE, "BROKERS": broker.bootstrap,
+                                "RDKAFKA_TEST_CONF": config, "KAFKA_PATH": folder, "BROKERS": broker.bootstrap,
                                 "LD_LIBRARY_PATH": f"{SOURCE}/src:{SOURCE}/src-cpp"}
     start = time.monotonic()
     with open(os.path.join(folder, name + ".log"), "wb") as out:
@@ -101,6 +100,7 @@ def run_one(name, broker, scenario, folder, patience):
 def suite(env, cluster, only=()):
     """Yields (name, result, seconds) for each test that is not left out; a broker for each scenario."""
     get()
+    commands(env.folder)
     for scenario, config in SCENARIOS.items():
         names = [row[0] for row in listed() if row[1] == scenario and (not only or any(row[0].startswith(o) for o in only))]
         if not names:

@@ -3,6 +3,7 @@ its own, which is then restarted. Figures, not tests: what fails here is what do
 import signal
 import threading
 import time
+import traceback
 from typing import NamedTuple, Optional
 
 import kmsg
@@ -156,17 +157,18 @@ def restarted(env, what, count, make):
 def joined(env, what, count, make):
     with Cluster(env, chroot=what) as cluster:
         broker = cluster.broker(name=f"scale-{what}", group_initial_rebalance_delay_ms=3000).start()
-        figure = Figure(what, count, make(Client(broker), broker), resident_mb(broker), None)
+        figure = Figure(what, count, make(Client(broker), broker), resident_mb(broker))
         stop(broker)
         return figure
 
 
 class Figure(NamedTuple):
+    """None: not measured; without make_s it did not come to an end."""
     what: str
     count: int
-    make_s: float
-    resident_mb: float
-    restart_s: Optional[float]
+    make_s: Optional[float] = None
+    resident_mb: Optional[float] = None
+    restart_s: Optional[float] = None
 
 
 FIGURES = [("topics", TOPICS, restarted, many_topics), ("partitions", BIG_TOPICS * PARTITIONS_EACH, restarted, many_partitions),
@@ -176,8 +178,13 @@ FIGURES = [("topics", TOPICS, restarted, many_topics), ("partitions", BIG_TOPICS
 def figures(env, only=()):
     """Yields a Figure for each of FIGURES, or for those named."""
     for what, count, measure, make in FIGURES:
-        if not only or what in only:
+        if only and what not in only:
+            continue
+        try:
             yield measure(env, what, count, make)
+        except Exception:
+            traceback.print_exc()
+            yield Figure(what, count)
 
 
 COLUMNS = (("s to make", "make_s", 1), ("MB resident", "resident_mb", 0), ("s to restart", "restart_s", 1))

@@ -1,4 +1,5 @@
 """Python clients of Kafka, each in its pinned version in one virtual environment, and groups of them."""
+import fcntl
 import json
 import os
 import signal
@@ -20,12 +21,19 @@ def python():
     names = [f"{name}=={version}" for name, version in VERSIONS.items()]
     tag = "-".join(str(v) for v in sys.version_info[:2])
     folder = os.path.join(CACHE, f"python-{tag}-{abs(hash_of(names)):08x}")
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, ".pythons"), "w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        install(folder, names)
+    return os.path.join(folder, "bin", "python")
+
+
+def install(folder, names):
     if not os.path.exists(os.path.join(folder, ".complete")):
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, timeout=INSTALL_S)
         subprocess.run([os.path.join(folder, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", *names],
                        check=True, timeout=INSTALL_S)
         open(os.path.join(folder, ".complete"), "w").close()
-    return os.path.join(folder, "bin", "python")
 
 
 def hash_of(names):
