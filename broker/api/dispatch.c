@@ -296,6 +296,9 @@ static void control_fiber(void *arg)
 		fiber_event_set(&api->idle);
 }
 
+/* However many fibers they start in their turn, there is one for each. */
+_Static_assert(API_FIBERS_MAX < FIBERS_MAX - FIBERS_EACH_MAX, "requests find fibers");
+
 static void on_control(struct reactor *here, struct msg *m)
 {
 	struct request *req = container_of(m, struct request, msg);

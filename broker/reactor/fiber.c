@@ -258,7 +258,8 @@ void fiber_each(struct reactor *r, int32_t n, int32_t at_once, void (*run)(void 
 {
 	struct each e = { .run = run, .arg = arg, .n = n, .fibers = 1 }; /* the caller is one of them */
 	fiber_event_init(&e.done);
-	while (e.fibers < min_of(n, at_once) && fiber_start(r, self(r)->name, each_run, &e))
+	while (e.fibers < min_of(n, at_once) && r->fibers.n < FIBERS_EACH_MAX &&
+	       fiber_start(r, self(r)->name, each_run, &e))
 		e.fibers++;
 	each_run(&e);
 	fiber_wait(r, &e.done);

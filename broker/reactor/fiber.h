@@ -13,6 +13,7 @@
 enum {
 	FIBER_STACK_BYTES = 128 * 1024,
 	FIBERS_MAX = 4096, /* on one reactor */
+	FIBERS_EACH_MAX = FIBERS_MAX / 2, /* past it fiber_each() starts none: others must run */
 };
 
 struct fiber;
@@ -41,7 +42,7 @@ void fiber_wait(struct reactor *r, struct fiber_event *e);
 /* False when `timeout_ms` went by first. */
 bool fiber_wait_ms(struct reactor *r, struct fiber_event *e, int64_t timeout_ms);
 /* Runs run(arg, i) for each i below `n`, in their order but up to `at_once` of them at the same time, in
- * fibers of their own; waits for the last one's end. With FIBERS_MAX reached it is fewer of them. */
+ * fibers of their own; waits for the last one's end. With FIBERS_EACH_MAX reached it is fewer of them. */
 void fiber_each(struct reactor *r, int32_t n, int32_t at_once, void (*run)(void *arg, int32_t i), void *arg);
 /* Runs `work(arg)` on a helper and waits for its end. */
 void fiber_offload(struct reactor *r, void (*work)(void *arg), void *arg, const char *reason);

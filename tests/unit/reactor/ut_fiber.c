@@ -411,6 +411,47 @@ static void each_is_done_some_at_a_time(void)
 	end();
 }
 
+static struct fiber_event may_end;
+
+static void linger(void *arg, int32_t i)
+{
+	(void)arg, (void)i;
+	fiber_wait(r, &may_end);
+}
+
+static void linger_all(void *arg)
+{
+	(void)arg;
+	fiber_each(r, FIBERS_MAX, FIBERS_MAX, linger, NULL);
+	running--;
+}
+
+static void only_end(void *arg)
+{
+	(void)arg;
+	running--;
+}
+
+static void start_one_more(void *arg)
+{
+	(void)arg;
+	fiber_sleep(r, 1);
+	CU_ASSERT_PTR_NOT_NULL(start("more", only_end, NULL));
+	fiber_event_set(&may_end);
+	running--;
+}
+
+/* However many there are, some may still be started. */
+static void each_leaves_room(void)
+{
+	begin();
+	fiber_event_init(&may_end);
+	start("each", linger_all, NULL);
+	start("one", start_one_more, NULL);
+	turn_until_done();
+	end();
+}
+
 /* ---- offload ---- */
 
 static atomic_int worked;
@@ -459,7 +500,7 @@ static const struct ut_case cases[] = {
 	UT(waiters_run_in_order),
 	UT(what_happened_is_not_waited_for),
 	UT(a_wait_ends_by_time_or_by_event),
-	UT(each_is_done_some_at_a_time), UT(work_on_helpers),
+	UT(each_is_done_some_at_a_time), UT(each_leaves_room), UT(work_on_helpers),
 };
 
 int main(void)
