@@ -102,6 +102,11 @@ struct log *manager_make_log(struct manager *m, int dir, const char *path, struc
 		manager_fail_dir(m, dir, path, o.error);
 		return NULL;
 	}
+	if (m->c.logdirs->dirs[dir].offline) { /* it failed meanwhile, and its replicas have been told */
+		m->c.logdirs->dirs[dir].n_logs--;
+		log_abandon(o.open.log);
+		return NULL;
+	}
 	log_info(MANAGER_LOG_LOGGER, "Created log for partition %.*s-%d in %s", SLICE_ARGS(topic), index,
 		 path);
 	return o.open.log;
@@ -127,13 +132,26 @@ static int choose_dir(struct manager *m, const struct role_call *r)
 	return dir >= 0 && !m->c.logdirs->dirs[dir].offline ? dir : logdirs_place(m->c.logdirs);
 }
 
+/* Settings that came into force while the log was made reached only the partitions that were there. */
+static void catch_up(struct manager *m, struct slice topic, const struct topic_settings *settings)
+{
+	const struct manager_topic *t = manager_topic_find(m, topic);
+	if (!t || t->settings == settings)
+		return;
+	char *name = mem_printf("%.*s", SLICE_ARGS(topic));
+	manager_topics_settings_changed(m, (const char *const[]){ name }, 1);
+	free(name);
+}
+
 static void make_in(struct manager *m, const struct role_call *r, int dir, struct topic_settings *settings)
 {
 	char *path = logdirs_path(m->c.logdirs, dir, r->topic, r->index);
 	struct manager_adopt a = { .topic = r->topic, .partition = r->index, .settings = settings };
 	a.log = manager_make_log(m, dir, path, r->topic, r->index, settings->config);
-	if (a.log)
+	if (a.log) {
 		manager_adopt(m, &a);
+		catch_up(m, r->topic, settings);
+	}
 	free(path);
 }
 
