@@ -43,6 +43,7 @@ struct config_watch {
 	struct announced *seen;    /* all that were acted upon and may be there still, by name */
 	size_t n_seen;
 	bool caught_up, running, again, stopping;
+	bool anew;                 /* the parent may be another one: names tell nothing of what was seen */
 };
 
 /* What announcements name, each once. */
@@ -80,9 +81,9 @@ static void take(struct config_watch *w, const struct zk_req *req, struct announ
 	const char *entity;
 	if (req->err != ZK_OK && req->err != ZK_NONODE)
 		log_error(LOGGER, "%s cannot be read: %s.", req->path, zk_err_text(req->err));
+	a->at_ms = req->err == ZK_OK ? req->stat.ctime_ms : sys_wall_ms(); /* not old: others may read it */
 	if (req->err != ZK_OK)
 		return;
-	a->at_ms = req->stat.ctime_ms;
 	arena_init(&arena, CHANGES_ARENA_BYTES);
 	if (znode_config_change_decode(&arena, req->data, &entity, &why) != 0)
 		log_error(LOGGER, "%s cannot be read: %s.", req->path, why.s);
@@ -243,6 +244,9 @@ static void remember(struct config_watch *w, const struct announced *v, size_t n
 static void act_on_all(struct config_watch *w)
 {
 	size_t n;
+	if (w->anew)
+		w->n_seen = 0;
+	w->anew = false;
 	struct announced *v = list_new(w, &n);
 	struct touched touched = { .n = 0 };
 	bool fine = v != NULL;
@@ -295,13 +299,17 @@ static void look_again(struct config_watch *w)
 
 static void changed(struct zkc_watch *zw, enum zk_change change)
 {
+	struct config_watch *w = container_of(zw, struct config_watch, zkc);
 	must(change == ZK_CHILDREN_CHANGED || change == ZK_NODE_DELETED);
-	look_again(container_of(zw, struct config_watch, zkc));
+	w->anew |= change == ZK_NODE_DELETED;
+	look_again(w);
 }
 
 static void on_session(struct zkc_listener *l)
 {
-	look_again(container_of(l, struct config_watch, session));
+	struct config_watch *w = container_of(l, struct config_watch, session);
+	w->anew = true;
+	look_again(w);
 }
 
 void broker_watch_configs(struct broker *b)
