@@ -2,10 +2,9 @@
 Metrics tell of both, and of a log that compaction has given up on."""
 import glob
 import os
-import urllib.request
 
 import kmsg
-from compacted import SMALL, Topic
+from compacted import SMALL, Topic, metrics
 from harness import Cluster, wait_for
 
 TARGETS = ("samsa",)    # Apache Kafka copies what is damaged
@@ -40,12 +39,6 @@ def test(env):
         wait_for("it is given up", lambda: metrics(port)[given_up % "partitions_count"] == 1, 30)
         assert metrics(port)[given_up % "bytes"] > SMALL["segment_bytes"]
         broker.stop()
-
-
-def metrics(port):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
-        lines = answer.read().decode().splitlines()
-    return {key: float(value) for key, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
 
 def damage(log):

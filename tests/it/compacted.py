@@ -1,6 +1,7 @@
 """A compacted topic: what was sent, what is there, and what has to be."""
 import glob
 import os
+import urllib.request
 
 from harness import wait_for
 
@@ -70,3 +71,10 @@ class Topic:
             assert offset not in seen or key not in later, f"{self.name}: {offset} is superseded by {later[key]} < {cleaned}"
             later.setdefault(key, offset)
         return seen
+
+
+def metrics(port):
+    """Each figure of /metrics, by its name and labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return {key: float(value) for key, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
