@@ -187,7 +187,7 @@ const char *args_check_values(struct args *a)
 		const struct opt *o = &a->opts[a->given[i].opt];
 		const char *value = a->given[i].value;
 		bool is_number = o->kind == OPT_INT || o->kind == OPT_INTS || o->kind == OPT_LONG;
-		bool once = o->kind == OPT_TEXT || o->kind == OPT_INT || o->kind == OPT_LONG;
+		bool once = o->kind != OPT_TEXTS && o->kind != OPT_INTS && o->kind != OPT_FLAG;
 		if (is_number && value && !number(value, o->kind, &ignored))
 			args_refuse(a, "Cannot parse argument '%s' of option %s", value, o->name);
 		if (once && nth(a, a->given[i].opt, 1))

@@ -17,6 +17,7 @@ enum { ARGS_OPTS_MAX = 64, ARGS_WORDS_MAX = 10000 };
 enum opt_kind {
 	OPT_FLAG,
 	OPT_TEXT,
+	OPT_FILE,  /* a text that names a file */
 	OPT_TEXTS, /* may be given many times */
 	OPT_INT,
 	OPT_INTS,

@@ -12,7 +12,7 @@ enum { BOOTSTRAP, CONFIG, JSON };
 static const struct opt options[] = {
 	[BOOTSTRAP] = { "bootstrap-server", OPT_TEXT, "server(s) to use for bootstrapping",
 		"REQUIRED: The brokers to begin with, host:port,...", .fallback = NULL },
-	[CONFIG] = { "command-config", OPT_TEXT, "command config property file",
+	[CONFIG] = { "command-config", OPT_FILE, "command config property file",
 		"A file with settings of the client.", .fallback = NULL },
 	[JSON] = { "json", OPT_FLAG, NULL, "Print JSON, a line for each broker.", .own = true },
 };

@@ -15,7 +15,7 @@
 		.help = word "The brokers to begin with, host:port,..." }
 #define OPT_COMMAND_CONFIG                                                                                   \
 	{ .name = "command-config",                                                                          \
-		.kind = OPT_TEXT,                                                                            \
+		.kind = OPT_FILE,                                                                            \
 		.value = "command config property file",                                                     \
 		.help = "A file with settings of the client: security.protocol, ssl.*, client.id, "          \
 			"request.timeout.ms, default.api.timeout.ms, retry.backoff.ms." }

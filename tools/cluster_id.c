@@ -21,7 +21,7 @@ static const struct opt options[] = {
 		.value = "host:port,...",
 		.help = "Refused: clusters on ZooKeeper have no controllers of their own." },
 	[CONFIG] = { .name = "config",
-		.kind = OPT_TEXT,
+		.kind = OPT_FILE,
 		.letter = 'c',
 		.value = "file",
 		.help = "A file with settings of the client." },

@@ -38,7 +38,7 @@ static const struct opt options[] = {
 		"The default of users, clients, brokers or ips." },
 	[ADD_CONFIG] = { "add-config", OPT_TEXT, NULL,
 		"What to set: k1=v1,k2=[v1,v2,v3],k3=v3. Brackets hold a value that has commas in it." },
-	[ADD_CONFIG_FILE] = { "add-config-file", OPT_TEXT, NULL, "A properties file with what to set." },
+	[ADD_CONFIG_FILE] = { "add-config-file", OPT_FILE, NULL, "A properties file with what to set." },
 	[DELETE_CONFIG] = { "delete-config", OPT_TEXTS, NULL, "What to take back: k1,k2." },
 	[FORCE] = { "force", OPT_FLAG, NULL, "Without effect: nothing is asked." },
 	[TOPIC] = { "topic", OPT_TEXT, NULL, "A topic's name." },
@@ -51,7 +51,7 @@ static const struct opt options[] = {
 	[USER_DEFAULTS] = { "user-defaults", OPT_FLAG, NULL, "The default of all users." },
 	[BROKER_DEFAULTS] = { "broker-defaults", OPT_FLAG, NULL, "The default of all brokers." },
 	[IP_DEFAULTS] = { "ip-defaults", OPT_FLAG, NULL, "The default of all addresses." },
-	[ZK_TLS_CONFIG_FILE] = { "zk-tls-config-file", OPT_TEXT, "ZooKeeper TLS configuration",
+	[ZK_TLS_CONFIG_FILE] = { "zk-tls-config-file", OPT_FILE, "ZooKeeper TLS configuration",
 		"A properties file, with --zookeeper. One that sets zookeeper.ssl.client.enable=true is "
 		"refused: this command speaks no TLS to ZooKeeper." },
 	[JSON] = { "json", OPT_FLAG, NULL, "With --describe, print JSON, a line for each.", .own = true },

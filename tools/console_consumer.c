@@ -31,7 +31,7 @@ static const struct opt options[] = {
 		"Where to begin: an offset, or 'earliest', or 'latest'.", .fallback = "latest" },
 	[CONSUMER_PROPERTY] = { "consumer-property", OPT_TEXTS, "consumer_prop",
 		"A setting of the consumer, key=value." },
-	[CONSUMER_CONFIG] = { "consumer.config", OPT_TEXT, "config file",
+	[CONSUMER_CONFIG] = { "consumer.config", OPT_FILE, "config file",
 		"A file with settings of the consumer; --consumer-property wins." },
 	[FORMATTER] = { "formatter", OPT_TEXT, "class",
 		"How records are shown, by the name of Kafka's class: "
@@ -45,7 +45,7 @@ static const struct opt options[] = {
 		"print.partition, print.headers, print.value, each true or false; key.separator, "
 		"line.separator, headers.separator, null.literal; key.deserializer, "
 		"value.deserializer, headers.deserializer." },
-	[FORMATTER_CONFIG] = { "formatter-config", OPT_TEXT, "config file",
+	[FORMATTER_CONFIG] = { "formatter-config", OPT_FILE, "config file",
 		"A properties file that says how records are shown; --property wins." },
 	[FROM_BEGINNING] = { "from-beginning", OPT_FLAG, NULL,
 		"Begin with the earliest record where the group has no offset yet." },

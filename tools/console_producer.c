@@ -59,11 +59,11 @@ static const struct opt options[] = {
 	"parse.headers=true|false, ignore.error=true|false, key.separator, headers.delimiter, "
 	"headers.separator, headers.key.separator, null.marker. A line is \"h1:v1,h2:v2<TAB>key<TAB>value\" "
 	"with headers and key." },
-	[READER_CONFIG] = { "reader-config", OPT_TEXT, "config file",
+	[READER_CONFIG] = { "reader-config", OPT_FILE, "config file",
 		"A properties file that says how lines are read; --property wins." },
 	[PRODUCER_PROPERTY] = { "producer-property", OPT_TEXTS, "producer_prop",
 		"A setting of the producer, key=value." },
-	[PRODUCER_CONFIG] = { "producer.config", OPT_TEXT, "config file",
+	[PRODUCER_CONFIG] = { "producer.config", OPT_FILE, "config file",
 		"A file with settings of the producer; --producer-property wins." },
 };
 

@@ -44,7 +44,7 @@ static const struct opt options[] = {
 	[EXPORT] = { "export", OPT_FLAG, NULL,
 		"With --reset-offsets: print the new offsets as lines that --from-file reads." },
 	[TO_OFFSET] = { "to-offset", OPT_LONG, "offset", "Reset to this offset." },
-	[FROM_FILE] = { "from-file", OPT_TEXT, "path to CSV file",
+	[FROM_FILE] = { "from-file", OPT_FILE, "path to CSV file",
 		"Reset to what the lines of a file say: topic,partition,offset, or "
 		"group,topic,partition,offset." },
 	[TO_DATETIME] = { "to-datetime", OPT_TEXT, "datetime",

@@ -39,7 +39,7 @@ static const struct opt options[] = {
 		"DEPRECATED AND IGNORED", .fallback = "10" },
 	[FETCHERS] = { "num-fetch-threads", OPT_INT, "count",
 		"DEPRECATED AND IGNORED", .fallback = "1" },
-	[CONSUMER_CONFIG] = { "consumer.config", OPT_TEXT, "config file",
+	[CONSUMER_CONFIG] = { "consumer.config", OPT_FILE, "config file",
 		"A file with settings of the consumer." },
 	[PRINT_METRICS] = { "print-metrics", OPT_FLAG, NULL,
 		"Print the client's own numbers at the end." },

@@ -9,7 +9,7 @@ enum { BOOTSTRAP, FILE_OF_OFFSETS, COMMAND_CONFIG, JSON };
 
 static const struct opt options[] = {
 	[BOOTSTRAP] = OPT_BOOTSTRAP("REQUIRED: "),
-	[FILE_OF_OFFSETS] = { "offset-json-file", OPT_TEXT, "Offset json file path",
+	[FILE_OF_OFFSETS] = { "offset-json-file", OPT_FILE, "Offset json file path",
 		"REQUIRED: A file with the offset before which records go, for each partition: "
 		"{\"partitions\": "
 		"[{\"topic\": \"foo\", \"partition\": 1, \"offset\": 1}], \"version\": 1}. -1 is the high "

@@ -21,7 +21,7 @@ enum {
 #define STRING_DECODER "org.apache.kafka.tools.api.StringDecoder"
 
 static const struct opt options[] = {
-	[FILES] = { "files", OPT_TEXT, "file1, file2, ...",
+	[FILES] = { "files", OPT_FILE, "file1, file2, ...",
 		"REQUIRED, unless they follow as words of their own: The files to be shown, parted "
 		"by commas: .log, .index, .timeindex, .txnindex, .snapshot, or a folder with such "
 		"files." },

@@ -17,14 +17,14 @@ enum { TIMEOUT_MS = 30000 };
 static const struct opt options[] = {
 	[BOOTSTRAP] = { "bootstrap-server", OPT_TEXT, "host:port",
 		"REQUIRED: The brokers to begin with, host:port,..." },
-	[ADMIN_CONFIG] = { "admin.config", OPT_TEXT, "config file", "A file with settings of the client." },
+	[ADMIN_CONFIG] = { "admin.config", OPT_FILE, "config file", "A file with settings of the client." },
 	[ELECTION_TYPE] = { "election-type", OPT_TEXT, "election type",
 		"REQUIRED: preferred gives the lead back to the first replica; unclean gives a partition "
 		"without a leader "
 		"to a replica that may lack records, which are then lost." },
 	[TOPIC] = { "topic", OPT_TEXT, "topic name", "The topic of one partition." },
 	[PARTITION] = { "partition", OPT_INT, "partition id", "With --topic, the partition." },
-	[JSON_FILE] = { "path-to-json-file", OPT_TEXT, "Path to JSON file",
+	[JSON_FILE] = { "path-to-json-file", OPT_FILE, "Path to JSON file",
 		"A file that names partitions: {\"partitions\": [{\"topic\": \"foo\", \"partition\": 1}]}." },
 	[ALL_PARTITIONS] = { "all-topic-partitions", OPT_FLAG, NULL,
 		"All partitions for which it makes sense." },

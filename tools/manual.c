@@ -127,43 +127,73 @@ int manual_main(int argc, char **argv)
 	return page(row);
 }
 
+/* ---- completion ---- */
+
+enum takes { TAKES_FILE, TAKES_OTHER };
+
+/* The options whose value is a file, or another one. Behind an option that may lack its value comes any word. */
+static void those_that_take(const struct command *c, enum takes what)
+{
+	for (unsigned i = 0; i < c->n_opts; i++) {
+		const struct opt *o = &c->opts[i];
+		if (o->kind == OPT_FLAG || o->may_lack_value || (o->kind == OPT_FILE) != (what == TAKES_FILE))
+			continue;
+		say(" --%s", o->name);
+		if (o->letter)
+			say(" -%c", o->letter);
+	}
+}
+
 static void words_of(const struct command_row *row)
 {
-	say("\t%s) words='--help --version", row->name);
-	for (unsigned i = 0; i < row->command->n_opts; i++)
-		say(" --%s", row->command->opts[i].name);
-	for (const char *const *verb = row->command->verbs; verb && *verb; verb++)
+	const struct command *c = row->command;
+	say("\t%s)\n\t\twords='--help --version", row->name);
+	for (unsigned i = 0; i < c->n_opts; i++)
+		say(" --%s", c->opts[i].name);
+	for (const char *const *verb = c->verbs; verb && *verb; verb++)
 		say(" %s", *verb);
-	say("' ;;\n");
+	say("'\n\t\tfiles='");
+	those_that_take(c, TAKES_FILE);
+	say(" ' values='");
+	those_that_take(c, TAKES_OTHER);
+	say(" ' ;;\n");
 }
+
+/* Where no word is offered readline offers files: right for a value that names one and for a word that is no
+ * option, and turned off before any other value. */
+static const char completion_begin[] =
+	"# Completion for bash of samsa and its commands; made of their tables by `samsa completion`.\n"
+	"_samsa() {\n"
+	"\tlocal current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${1##*/}\n"
+	"\tlocal words= files= values=\n"
+	"\tCOMPREPLY=()\n"
+	"\tcommand=${command#samsa-} command=${command#kafka-} command=${command%.sh}\n"
+	"\tif [ \"$command\" = samsa ]; then\n"
+	"\t\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
+	"\t\t\tmapfile -t COMPREPLY < <(compgen -W 'help";
+static const char completion_middle[] =
+	"' -- \"$current\"); return\n"
+	"\t\tfi\n"
+	"\t\tcommand=${COMP_WORDS[1]}\n"
+	"\tfi\n"
+	"\tcase $command in\n";
+static const char completion_end[] =
+	"\tesac\n"
+	"\tcase $files in *\" $before \"*) return ;; esac\n"
+	"\tcase $values in *\" $before \"*) compopt +o default; return ;; esac\n"
+	"\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+	"}\n"
+	"complete -o default -F _samsa samsa";
 
 int completion_main(void)
 {
-	say("# Completion for bash of samsa and its commands; made of their tables by `samsa completion`.\n"
-	    "_samsa() {\n"
-	    "\tlocal current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${1##*/} "
-	    "words=\n"
-	    "\tcommand=${command#samsa-} command=${command#kafka-} command=${command%%.sh}\n"
-	    "\tif [ \"$command\" = samsa ]; then\n"
-	    "\t\tif [ \"$COMP_CWORD\" = 1 ]; then\n"
-	    "\t\t\tmapfile -t COMPREPLY < <(compgen -W 'help");
+	say("%s", completion_begin);
 	for (unsigned i = 0; i < command_rows_count; i++)
 		say(" %s", command_rows[i].name);
-	say("' -- \"$current\"); return\n"
-	    "\t\tfi\n"
-	    "\t\tcommand=${COMP_WORDS[1]}\n"
-	    "\tfi\n"
-	    "\tcase $before in\n"
-	    "\t--*file|--*config|--*.config) mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return "
-	    ";;\n"
-	    "\tesac\n"
-	    "\tcase $command in\n");
+	say("%s", completion_middle);
 	for (unsigned i = 0; i < command_rows_count; i++)
 		words_of(&command_rows[i]);
-	say("\tesac\n"
-	    "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
-	    "}\n"
-	    "complete -o default -F _samsa samsa");
+	say("%s", completion_end);
 	for (unsigned i = 0; i < command_rows_count; i++) {
 		say(" samsa-%s", command_rows[i].name);
 		if (command_rows[i].like == KAFKA)

@@ -31,7 +31,7 @@ static const struct opt options[] = {
 		"REQUIRED: The most records in a second, about; -1 for as many as go." },
 	[PRODUCER_PROPS] = { "producer-props", OPT_TEXTS, "PROP-NAME=PROP-VALUE",
 		"Settings of the producer, one or more words; they win over --producer.config." },
-	[PRODUCER_CONFIG] = { "producer.config", OPT_TEXT, "CONFIG-FILE",
+	[PRODUCER_CONFIG] = { "producer.config", OPT_FILE, "CONFIG-FILE",
 		"A file with settings of the producer." },
 	[PRINT_METRICS] = { "print-metrics", OPT_FLAG, NULL,
 		"Print the client's own numbers at the end." },
@@ -43,7 +43,7 @@ static const struct opt options[] = {
 	[RECORD_SIZE] = { "record-size", OPT_INT, "RECORD-SIZE",
 		"Values of so many bytes. Give one of --record-size, --payload-file and "
 		"--payload-monotonic." },
-	[PAYLOAD_FILE] = { "payload-file", OPT_TEXT, "PAYLOAD-FILE",
+	[PAYLOAD_FILE] = { "payload-file", OPT_FILE, "PAYLOAD-FILE",
 		"Values are taken at random from this text file." },
 	[PAYLOAD_MONOTONIC] = { "payload-monotonic", OPT_FLAG, NULL,
 		"Values are rising numbers." },

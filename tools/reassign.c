@@ -45,12 +45,12 @@ static const struct opt options[] = {
 	[LIST] = { "list", OPT_FLAG, NULL, "List all moves that are under way." },
 	[BOOTSTRAP] = OPT_BOOTSTRAP("REQUIRED: "),
 	[COMMAND_CONFIG] = OPT_COMMAND_CONFIG,
-	[PLAN_FILE] = { "reassignment-json-file", OPT_TEXT, "manual assignment json file path",
+	[PLAN_FILE] = { "reassignment-json-file", OPT_FILE, "manual assignment json file path",
 		"The plan: {\"partitions\": [{\"topic\": \"foo\", \"partition\": 1, \"replicas\": [1,2,3], "
 		"\"log_dirs\": "
 		"[\"dir1\",\"any\",\"any\"]}], \"version\": 1}. log_dirs may be left out; any leaves a "
 		"replica where it is." },
-	[TOPICS_FILE] = { "topics-to-move-json-file", OPT_TEXT, "topics to reassign json file path",
+	[TOPICS_FILE] = { "topics-to-move-json-file", OPT_FILE, "topics to reassign json file path",
 		"Topics to plan for: {\"topics\": [{\"topic\": \"foo\"}], \"version\": 1}." },
 	[BROKER_LIST] = { "broker-list", OPT_TEXT, "brokerlist",
 		"With --generate: the brokers to use: 0,1,2." },

@@ -14,6 +14,7 @@ void usage_value(char *out, size_t n, const struct opt *o)
 {
 	static const char *const types[] = {
 		[OPT_TEXT] = "String",
+		[OPT_FILE] = "String",
 		[OPT_TEXTS] = "String",
 		[OPT_INT] = "Integer",
 		[OPT_INTS] = "Integer",

@@ -40,7 +40,7 @@ static const struct opt options[] = {
 	[STRATEGY] = { "assignment-strategy", OPT_TEXT, "ASSIGNMENTSTRATEGY",
 		"How partitions are parted among the members: the name of Kafka's class.",
 		.fallback = "org.apache.kafka.clients.consumer.RangeAssignor" },
-	[CONSUMER_CONFIG] = { "consumer.config", OPT_TEXT, "CONFIG_FILE",
+	[CONSUMER_CONFIG] = { "consumer.config", OPT_FILE, "CONFIG_FILE",
 		"A file with settings of the consumer; options win." },
 };
 

@@ -32,7 +32,7 @@ static const struct opt options[] = {
 		"The most records in a second, about; -1 for as many as go.", .fallback = "-1" },
 	[ACKS] = { "acks", OPT_INT, "ACKS",
 		"Which replicas must have a record: -1, 0 or 1.", .fallback = "-1" },
-	[PRODUCER_CONFIG] = { "producer.config", OPT_TEXT, "CONFIG_FILE",
+	[PRODUCER_CONFIG] = { "producer.config", OPT_FILE, "CONFIG_FILE",
 		"A file with settings of the producer." },
 	[CREATE_TIME] = { "message-create-time", OPT_LONG, "CREATETIME",
 		"The time that the first record bears, in ms since 1970.", .fallback = "-1" },
