@@ -131,7 +131,7 @@ int manual_main(int argc, char **argv)
 
 enum takes { TAKES_FILE, TAKES_OTHER };
 
-/* The options whose value is a file, or another one. Behind an option that may lack its value comes any word. */
+/* The options whose value is a file, or another one; not those that may lack it: any word may come behind. */
 static void those_that_take(const struct command *c, enum takes what)
 {
 	for (unsigned i = 0; i < c->n_opts; i++) {
