@@ -172,6 +172,18 @@ static bool is_failure(enum kerr error)
 	}
 }
 
+/* As LogValidatorMetricsRecorder and UnifiedLog.analyzeAndValidateRecords, which count all topics only. */
+static void count_faults(struct metrics_core *m, struct topic_counts *counts,
+			 const struct batch_checked *checked)
+{
+	static const enum metric by_fault[BATCH_FAULTS] = {
+		[BATCH_FAULT_NO_KEY] = METRIC_NO_KEY, [BATCH_FAULT_MAGIC] = METRIC_BAD_MAGIC,
+		[BATCH_FAULT_CRC] = METRIC_BAD_CRC, [BATCH_FAULT_OFFSET] = METRIC_BAD_OFFSET };
+	for (int i = 0; i < BATCH_FAULTS; i++)
+		if (checked->faults[i] > 0)
+			metric_add_topic(m, counts, by_fault[i], checked->faults[i]);
+}
+
 /* A batch whose time is up before it is committed was appended nevertheless. */
 static void count(struct request *req, const struct part *p)
 {
@@ -190,6 +202,8 @@ static void count(struct request *req, const struct part *p)
 		if (p->checked.rebuild)
 			metric_add_topic(m, topic->counts, METRIC_PRODUCE_CONVERSIONS,
 					 (uint64_t)p->checked.count);
+	} else {
+		count_faults(m, topic->counts, &p->checked);
 	}
 }
 

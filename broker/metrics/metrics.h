@@ -21,7 +21,7 @@ enum metric {
 #undef M
 	METRICS,
 	/* Where the parts of the table end. */
-	METRICS_OF_TOPICS = METRIC_FAILED_FETCH + 1,         /* counters of all topics and of each */
+	METRICS_OF_TOPICS = METRIC_BAD_OFFSET + 1,           /* counters of all topics and of each */
 	METRICS_OF_CORES = METRIC_REBALANCES + 1,            /* other counters */
 	METRICS_COUNTED = METRIC_LOG_FLUSH_TIME + 1,         /* histograms */
 };

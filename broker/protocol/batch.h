@@ -311,6 +311,15 @@ struct batch_bad_record {
 	const char *why;
 };
 
+/* Faults that are counted apart, as LogValidator.MetricsRecorder of 3.9 tells them apart. */
+enum batch_fault {
+	BATCH_FAULT_NO_KEY,		/* of a record, in a compacted topic */
+	BATCH_FAULT_MAGIC,		/* of a message: another than its set's or its wrapper's */
+	BATCH_FAULT_CRC,
+	BATCH_FAULT_OFFSET,		/* offsets or sequences; a client's control batch */
+	BATCH_FAULTS,
+};
+
 struct batch_checked {
 	struct batch batch;		/* the first, of magic 2 the only one; n == 0: nothing to append
 					 * (only before v3) */
@@ -327,6 +336,7 @@ struct batch_checked {
 	const char *why;		/* in the arena or static; NULL: nothing to add to the code */
 	struct batch_bad_record *bad;	/* in the arena, at most BATCH_BAD_RECORDS_MAX */
 	uint32_t bad_count;
+	uint32_t faults[BATCH_FAULTS];	/* how many of each; more than bad_count where not all are named */
 };
 
 /* What must be known before a produce request is taken apart (a request with a transactional batch needs its

@@ -37,6 +37,13 @@ static enum kerr refuse(struct batch_checked *out, enum kerr error, const char *
 	return error;
 }
 
+/* The same for a fault that is counted. */
+static enum kerr refuse_fault(struct batch_checked *out, enum batch_fault fault, const char *why)
+{
+	out->faults[fault]++;
+	return refuse(out, fault == BATCH_FAULT_CRC ? KERR_CORRUPT_MESSAGE : KERR_INVALID_RECORD, why);
+}
+
 /* ---- One record ---------------------------------------------------------------------------------------- */
 
 static void record_is_bad(struct check *c, int32_t index, const char *why)
@@ -69,11 +76,17 @@ static inline bool timestamp_is_allowed(const struct check *c, int64_t timestamp
 	return age <= c->rules->before_max_ms && sub_wrapping(0, age) <= c->rules->after_max_ms;
 }
 
+static void key_is_missing(struct check *c, int32_t index)
+{
+	c->out->faults[BATCH_FAULT_NO_KEY]++;
+	record_is_bad(c, index, "a compacted topic takes no record without a key");
+}
+
 /* What the topic demands of each record, and what the append must know of all of them. */
 static inline void judge(struct check *c, int32_t index, bool has_key, int64_t timestamp)
 {
 	if (__builtin_expect(c->rules->compacted && !has_key, 0))
-		record_is_bad(c, index, "a compacted topic takes no record without a key");
+		key_is_missing(c, index);
 	else if (__builtin_expect(!timestamp_is_allowed(c, timestamp), 0))
 		timestamp_is_bad(c, index, timestamp);
 	if (timestamp > c->out->max_timestamp) {
@@ -87,7 +100,7 @@ static inline void judge(struct check *c, int32_t index, bool has_key, int64_t t
 
 static enum kerr bad_delta(struct batch_checked *out)
 {
-	return refuse(out, KERR_INVALID_RECORD, "the offset deltas of the records do not run 0, 1, 2");
+	return refuse_fault(out, BATCH_FAULT_OFFSET, "the offset deltas of the records do not run 0, 1, 2");
 }
 
 static enum kerr check_by_reader(struct check *c, struct codecs *codecs)
@@ -157,7 +170,7 @@ static enum kerr sum_up(struct check *c, enum kerr error)
 	struct batch_checked *out = c->out;
 
 	if (error != KERR_NONE) {
-		out->bad_count = 0; /* the batch itself is at fault */
+		out->bad_count = out->faults[BATCH_FAULT_NO_KEY] = 0; /* the batch itself is at fault */
 		return error;
 	}
 	if (out->bad_count > 0)
@@ -177,6 +190,12 @@ static bool inner_crc_is_good(const struct record *r)
 	return batch_crc_is_good(&message);
 }
 
+static void magic_is_other(struct check *c, int32_t index)
+{
+	c->out->faults[BATCH_FAULT_MAGIC]++;
+	record_is_bad(c, index, "an inner message has another magic than its wrapper");
+}
+
 /* One message, or those in one wrapper: their indexes count from 0, and their faults end the check. */
 static enum kerr check_messages(struct check *c, const struct batch *b, struct codecs *codecs)
 {
@@ -189,9 +208,9 @@ static enum kerr check_messages(struct check *c, const struct batch *b, struct c
 	records_open(&records, b, codecs, c->rules->inflated_max);
 	for (; error == KERR_NONE && records_next(&records, &r); index++) {
 		if (r.magic != batch_magic(b))
-			record_is_bad(c, index, "an inner message has another magic than its wrapper");
+			magic_is_other(c, index);
 		else if (batch_codec(b) != CODEC_NONE && !inner_crc_is_good(&r))
-			error = refuse(c->out, KERR_CORRUPT_MESSAGE, "the CRC of an inner message is wrong");
+			error = refuse_fault(c->out, BATCH_FAULT_CRC, "the CRC of an inner message is wrong");
 		else
 			judge(c, index, !slice_is_null(r.key), r.timestamp);
 	}
@@ -271,7 +290,7 @@ static enum kerr check_envelope(const struct batch_rules *rules, const struct ba
 	if (b->n > (uint32_t)max_of(rules->max_message_bytes, 0))
 		return refuse(out, KERR_MESSAGE_TOO_LARGE, "the batch is larger than max.message.bytes");
 	if (!batch_crc_is_good(b))
-		return refuse(out, KERR_CORRUPT_MESSAGE, "the CRC of the batch is wrong");
+		return refuse_fault(out, BATCH_FAULT_CRC, "the CRC of the batch is wrong");
 	if (batch_codec(b) >= CODEC_COUNT)
 		return refuse(out, KERR_UNKNOWN_SERVER_ERROR, "the batch has a codec that is not known");
 	return KERR_NONE;
@@ -283,11 +302,12 @@ static enum kerr check_header(struct batch_checked *out)
 	int64_t offsets = (int64_t)batch_last_offset_delta(b) + 1;
 
 	if (offsets <= 0 || batch_count(b) <= 0 || offsets != batch_count(b))
-		return refuse(out, KERR_INVALID_RECORD, "last offset delta and count of the batch differ");
+		return refuse_fault(out, BATCH_FAULT_OFFSET,
+			"last offset delta and count of the batch differ");
 	if (batch_has_producer_id(b) && batch_base_sequence(b) < 0)
-		return refuse(out, KERR_INVALID_RECORD, "a batch with a producer id has no sequence");
+		return refuse_fault(out, BATCH_FAULT_OFFSET, "a batch with a producer id has no sequence");
 	if (batch_is_control(b))
-		return refuse(out, KERR_INVALID_RECORD, "a client may not write control records");
+		return refuse_fault(out, BATCH_FAULT_OFFSET, "a client may not write control records");
 	return KERR_NONE;
 }
 
@@ -331,7 +351,8 @@ static enum kerr check_outsides(const struct batch_rules *rules, struct slice re
 	if (count > 1 && out->codec != CODEC_NONE)
 		return refuse(out, KERR_INVALID_RECORD, "a wrapper is not alone in its message set");
 	if (mixed)
-		return refuse(out, KERR_INVALID_RECORD, "the messages of a set have not all the same magic");
+		return refuse_fault(out, BATCH_FAULT_MAGIC,
+			"the messages of a set have not all the same magic");
 	out->set = slice_of(records.p, (size_t)(walk.p - records.p));
 	return KERR_NONE;
 }

@@ -251,6 +251,7 @@ static void bad_records_are_named_up_to_a_limit(void)
 	rules.compacted = true;
 	CU_ASSERT_EQUAL(check(buf, &rules, 9, &checked, &arena), KERR_INVALID_RECORD);
 	CU_ASSERT_EQUAL(checked.bad_count, BATCH_BAD_RECORDS_MAX);
+	CU_ASSERT_EQUAL(checked.faults[BATCH_FAULT_NO_KEY], MANY);
 	rules.compacted = false;
 	rules.after_max_ms = 1000;
 	CU_ASSERT_EQUAL(check(buf, &rules, 9, &checked, &arena), KERR_INVALID_TIMESTAMP);
