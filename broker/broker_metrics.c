@@ -358,6 +358,12 @@ static void put_controller(const struct census *c, struct page *p)
 	put(p, METRIC_CLUSTER_PARTITIONS, (uint64_t)known->partitions);
 	put(p, METRIC_CLUSTER_BROKERS, (uint64_t)known->brokers);
 	put(p, METRIC_TOPICS_TO_DELETE, (uint64_t)known->deleting_topics);
+	put(p, METRIC_REPLICAS_TO_DELETE, (uint64_t)known->deleting_replicas);
+	put(p, METRIC_TOPICS_STUCK, (uint64_t)known->stuck_topics);
+	put(p, METRIC_REPLICAS_STUCK, (uint64_t)known->stuck_replicas);
+	put(p, METRIC_NOT_PREFERRED, (uint64_t)known->not_preferred);
+	put(p, METRIC_UNCLEAN_ELECTIONS, f->unclean_elections);
+	put(p, METRIC_CONTROLLER_STATE, (uint64_t)f->state);
 	put(p, METRIC_CONTROLLER_EVENTS, (uint64_t)f->queued_events);
 	put_real(p, METRIC_CONTROLLER_ID, meta_controller(c->meta));
 	put_real(p, METRIC_CONTROLLER_EPOCH, f->epoch);

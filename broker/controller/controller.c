@@ -22,6 +22,7 @@ struct ctl_event *ctl_event_new(const char *name, void (*run)(struct controller 
 {
 	struct ctl_event *e = mem_zalloc(sizeof *e);
 	e->name = name;
+	e->state = ctl_state_of(name);
 	e->run = run;
 	e->broker = -1;
 	return e;
@@ -72,7 +73,9 @@ static void worker_run(void *arg)
 		}
 		struct ctl_event *e = list_entry(it, struct ctl_event, link);
 		c->n_events--;
+		c->state = e->state;
 		e->run(c, e);
+		c->state = 0;
 		if (c->active)
 			push_flush(c);
 		event_free(e);
@@ -767,22 +770,4 @@ bool controller_is_active(const struct controller *c)
 {
 	CHECK_OBJ_NOTNULL(c, CONTROLLER_MAGIC);
 	return c->active;
-}
-
-void controller_figures(const struct controller *c, struct controller_figures *out)
-{
-	CHECK_OBJ_NOTNULL(c, CONTROLLER_MAGIC);
-	*out = (struct controller_figures){ .active = c->active, .epoch = c->epoch,
-					    .queued_events = c->n_events,
-					    .topics = (int)HASH_COUNT(c->ctx.topics),
-					    .brokers = (int)HASH_COUNT(c->ctx.brokers) };
-	ctl_each_topic(t, &c->ctx) {
-		out->deleting_topics += t->deleting;
-		ctl_each_partition(p, t) {
-			out->partitions++;
-			out->offline_partitions += !t->deleting &&
-						   (p->state != PARTITION_ONLINE ||
-						    p->lead.leader == CTL_NO_LEADER);
-		}
-	}
 }

@@ -98,7 +98,12 @@ enum kerr controller_moves(struct controller *c, struct controller_asked *v, int
 struct controller_figures {
 	bool active;
 	int32_t epoch;
-	int topics, partitions, offline_partitions, brokers, deleting_topics, queued_events;
+	int topics, partitions, offline_partitions, brokers, queued_events;
+	int not_preferred;         /* partitions led by another than their first replica */
+	int deleting_topics, deleting_replicas; /* not yet deleted */
+	int stuck_topics, stuck_replicas;       /* of those: what waits for a broker, a disk or a move */
+	int state;                 /* Kafka's number for the event that runs; 0: none */
+	uint64_t unclean_elections; /* since the start of the process */
 };
 void controller_figures(const struct controller *c, struct controller_figures *out);
 

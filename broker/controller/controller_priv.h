@@ -10,6 +10,7 @@
  *	asked.c          what admins ask for, by request
  *	unclean.c        settings that change: unclean elections that are allowed of a sudden
  *	legacy.c         elections and reassignments asked for by znode
+ *	figures.c        what metrics tell of it
  *	push.c           requests to brokers, gathered over one event, and a sender for each broker
  */
 #ifndef SAMSA_CONTROLLER_CONTROLLER_PRIV_H
@@ -46,6 +47,7 @@ struct ctl_answer {
 struct ctl_event {
 	struct list link;
 	const char *name;
+	int state;           /* Kafka's number for it, for metrics */
 	void (*run)(struct controller *c, struct ctl_event *e);
 	int32_t broker;
 	char *topic;         /* freed with the event */
@@ -82,6 +84,8 @@ struct controller {
 
 	struct list events;
 	int n_events;
+	int state;                /* of the event that runs; 0: none */
+	uint64_t unclean_elections;
 	struct fiber *worker;
 	bool worker_waits;
 	struct fiber_event first_election, stopped;
@@ -121,6 +125,10 @@ struct ctl_partitions ctl_partitions_on(struct controller *c, int32_t broker);
 /* Replicas that can be used no more, for their broker or its disk has gone: what they led is led by others
  * that can, they leave the in-sync replicas, and a deletion waits for them. */
 void ctl_replicas_went(struct controller *c, int32_t broker, const struct ctl_partitions *with);
+
+/* ---- figures.c ---- */
+/* Every event's name is known there. */
+int ctl_state_of(const char *event);
 
 /* ---- failed_dirs.c ---- */
 void ctl_log_dirs_changed(struct controller *c, struct ctl_event *e);

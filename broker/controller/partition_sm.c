@@ -264,8 +264,10 @@ static bool elect_one(struct controller *c, struct ctl_partition *p, enum elect_
 		lead.controller_epoch = c->epoch;
 		lead.recovering = e.unclean;
 		enum zk_err err = ctl_write_leadership(c, p, &lead);
-		if (err == ZK_OK)
+		if (err == ZK_OK) {
+			c->unclean_elections += e.unclean;
 			return true;
+		}
 		if (err != ZK_BADVERSION || !reread(c, p)) {
 			log_error(CTL_STATE_LOGGER, "Partition %s-%d: the new leader could not be written: "
 				  "%s.", p->topic->name, p->index, zk_err_text(err));

@@ -5,6 +5,7 @@ import re
 
 import kmsg
 from harness import Cluster, wait_for
+from prometheus import Page
 
 PREFERRED, UNCLEAN = 0, 1
 
@@ -112,6 +113,14 @@ def called_off(admin, client):
     assert admin.move({"stuck": {0: [1]}}) == {"stuck": {0: 3}}, "and moves nowhere else"
 
 
+def figures(env, port, **expected):
+    """What metrics tell of the controller. Apache Kafka's are behind JMX."""
+    if env.target == "samsa":
+        page = Page(port)
+        got = {name: page("kafka_controller_kafkacontroller_" + name) for name in expected}
+        assert got == expected, got
+
+
 def by_znode(admin, client):
     client.create("/admin/reassign_partitions", json.dumps({"version": 1, "partitions": [
         {"topic": "old", "partition": 0, "replicas": [9]}, {"topic": "old", "partition": 1, "replicas": [1]},
@@ -139,7 +148,8 @@ def features(env, admin):
 
 def test(env):
     with Cluster(env) as cluster, cluster.zk_client() as client:
-        broker = cluster.broker().start()
+        port = env.ports.take()
+        broker = cluster.broker(**({"metrics_port": port} if env.target == "samsa" else {})).start()
         admin = Admin(broker)
         for name, replicas in {"two": [[1], [1]], "away": [[9, 1]], "turn": [[1, 9]],
                                "stuck": [[9, 1], [9, 1]], "old": [[9, 1], [9, 1]]}.items():
@@ -156,6 +166,9 @@ def test(env):
         admin = Admin(broker)
         wait_for("the controller knows", lambda: admin.moving())
         called_off(admin, client)
+        # 1 leads "turn" and one of "old", which 9 should; "stuck" is on its way out
+        figures(env, port, topicstodeletecount=1, topicsineligibletodeletecount=1, replicastodeletecount=4,
+                replicasineligibletodeletecount=0, preferredreplicaimbalancecount=2)
         words = broker.tool("org.apache.kafka.tools.LeaderElectionCommand", "--election-type", "preferred",
                             "--topic", "turn", "--partition", "0", status=1)
         assert re.search("PreferredLeaderNotAvailable", words), words

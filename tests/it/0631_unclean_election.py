@@ -3,13 +3,16 @@ of all brokers, and by the topic's own setting."""
 import json
 
 from harness import Cluster, wait_for
+from prometheus import Page
 
 EVERYONE = "brokers/<default>"
 
 
 def test(env):
     with Cluster(env) as cluster, cluster.zk_client() as client:
-        broker = cluster.broker().start()
+        port = env.ports.take()
+        metrics = {"metrics_port": port} if env.target == "samsa" else {}
+        broker = cluster.broker(**metrics).start()
         for topic in ("by-default", "by-topic", "never"):
             broker.create_topic(topic)
         broker.stop()
@@ -24,6 +27,8 @@ def test(env):
         client.configure(EVERYONE, {"unclean.leader.election.enable": "true"})
         wait_for("that of all brokers elects", lambda: leader(client, "by-default") == 1)
         assert leader(client, "never") == -1
+        if metrics:
+            assert Page(port)("kafka_controller_controllerstats_uncleanleaderelections_total") == 2
         broker.stop()
 
 

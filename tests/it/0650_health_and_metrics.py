@@ -83,6 +83,10 @@ def check_broker(page):
     assert page("kafka_controller_kafkacontroller_activecontrollercount") == 1
     assert page("kafka_controller_kafkacontroller_offlinepartitionscount") == 0
     assert page("kafka_controller_kafkacontroller_globalpartitioncount") == 3
+    for quiet in ("controllerstate", "preferredreplicaimbalancecount", "replicastodeletecount", "topicsineligibletodeletecount",
+                  "replicasineligibletodeletecount"):
+        assert page("kafka_controller_kafkacontroller_" + quiet) == 0
+    assert page("kafka_controller_controllerstats_uncleanleaderelections_total") == 0
     assert page("kafka_server_metadataloader_currentcontrollerid") == 1
     assert page("kafka_server_sessionexpirelistener_sessionstate", state="CONNECTED") == 1
     assert page("kafka_coordinator_group_groupmetadatamanager_numgroups") == 0

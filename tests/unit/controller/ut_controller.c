@@ -357,6 +357,8 @@ static void keeps_off(void)
 	fiber_sleep(w.control, 2000);
 	CU_ASSERT_FALSE(exists("/brokers/topics/far/partitions"));
 	CU_ASSERT_EQUAL(figures().brokers, 2);
+	CU_ASSERT_EQUAL(figures().not_preferred, 1); /* "far" has no leader at all */
+	CU_ASSERT_EQUAL(figures().state, 0);
 }
 
 static void a_broker_is_out_of_reach(void)
