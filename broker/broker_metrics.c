@@ -13,9 +13,10 @@
 
 enum { NUMBER_BYTES = 16 };
 
-/* CPU time of all data cores at a moment. */
+/* CPU time of each data core at a moment. */
 struct moment {
-	int64_t at_ns, cpu_ns;
+	int64_t at_ns;
+	int64_t *cpu_ns;
 };
 
 struct broker_metrics {
@@ -23,6 +24,7 @@ struct broker_metrics {
 	const struct broker *b;
 	int64_t started_ms; /* wall clock */
 	struct report *report;
+	int n_cores;
 	struct moment older, newer;
 };
 
@@ -32,7 +34,10 @@ struct broker_metrics *broker_metrics_new(const struct broker *b)
 	ALLOC_OBJ(m, BROKER_METRICS_MAGIC);
 	m->b = b;
 	m->started_ms = sys_wall_ms();
-	m->older.at_ns = m->newer.at_ns = sys_mono_ns();
+	m->n_cores = b->n_cores;
+	m->older = m->newer = (struct moment){ .at_ns = sys_mono_ns() };
+	m->older.cpu_ns = mem_zalloc((size_t)m->n_cores * sizeof *m->older.cpu_ns);
+	m->newer.cpu_ns = mem_zalloc((size_t)m->n_cores * sizeof *m->newer.cpu_ns);
 	m->report = report_new(b->metrics, m->newer.at_ns / 1000000);
 	return m;
 }
@@ -41,6 +46,8 @@ void broker_metrics_free(struct broker_metrics *m)
 {
 	CHECK_OBJ_NOTNULL(m, BROKER_METRICS_MAGIC);
 	report_free(m->report);
+	free(m->older.cpu_ns);
+	free(m->newer.cpu_ns);
 	FREE_OBJ(m);
 }
 
@@ -86,13 +93,15 @@ static void put_counted(struct broker_metrics *m, const struct census *c, struct
 
 static void put_sessions(const struct census *c, struct page *p)
 {
-	uint64_t sessions = 0, partitions = 0;
+	uint64_t sessions = 0, partitions = 0, evicted = 0;
 	for (int i = 0; i < c->n_cores; i++) {
 		sessions += (uint64_t)c->cores[i].sessions;
 		partitions += (uint64_t)c->cores[i].session_partitions;
+		evicted += c->cores[i].sessions_evicted;
 	}
 	put(p, METRIC_FETCH_SESSIONS, sessions);
 	put(p, METRIC_FETCH_SESSION_PARTITIONS, partitions);
+	put(p, METRIC_FETCH_SESSIONS_EVICTED, evicted);
 }
 
 static void put_states(const struct census *c, struct page *p)
@@ -190,6 +199,7 @@ static uint64_t of_net(enum metric metric, const struct net_counters *n)
 	case METRIC_CONNECTIONS_ACCEPTED: return n->accepted;
 	case METRIC_CONNECTIONS_REFUSED: return n->refused;
 	case METRIC_FRAME_BYTES: return n->frame_bytes;
+	case METRIC_FRAME_BYTES_FREE: return n->frame_bytes_free;
 	}
 	must_not_reach("a metric of the network");
 }
@@ -201,7 +211,7 @@ static void put_net(const struct census *c, struct page *p)
 		for (int core = 0; core < c->n_cores; core++)
 			page_whole(p, i, LABELS(number(core).text), of_net(i, &c->cores[core].net));
 	}
-	for (enum metric i = METRIC_CONNECTIONS_ACCEPTED; i <= METRIC_FRAME_BYTES; i++) {
+	for (enum metric i = METRIC_CONNECTIONS_ACCEPTED; i <= METRIC_FRAME_BYTES_FREE; i++) {
 		uint64_t all = 0;
 		for (int core = 0; core < c->n_cores; core++)
 			all += of_net(i, &c->cores[core].net);
@@ -211,26 +221,43 @@ static void put_net(const struct census *c, struct page *p)
 
 /* ---- cores ---- */
 
-/* Of the time since the older moment, what the data cores have not used. */
-static double idle_share(struct broker_metrics *m, const struct census *c)
+/* Of the time since the older moment, what a data core has not used. */
+static double idle_share(const struct broker_metrics *m, const struct census *c, int core, int64_t now_ns)
 {
-	struct moment now = { .at_ns = sys_mono_ns() };
-	for (int i = 0; i < c->n_cores; i++)
-		now.cpu_ns += c->cores[i].cpu_ns;
-	double had = (double)(now.at_ns - m->older.at_ns) * c->n_cores;
-	double used = (double)(now.cpu_ns - m->older.cpu_ns);
-	if (now.at_ns - m->newer.at_ns >= IDLE_WINDOW_MS * INT64_C(1000000)) {
-		m->older = m->newer;
-		m->newer = now;
-	}
+	double had = (double)(now_ns - m->older.at_ns);
+	double used = (double)(c->cores[core].cpu_ns - m->older.cpu_ns[core]);
 	return had > 0 ? max_of(1 - used / had, 0.0) : 1;
+}
+
+static void move_window(struct broker_metrics *m, const struct census *c, int64_t now_ns)
+{
+	if (now_ns - m->newer.at_ns < IDLE_WINDOW_MS * INT64_C(1000000))
+		return;
+	struct moment oldest = m->older;
+	m->older = m->newer;
+	m->newer = (struct moment){ now_ns, oldest.cpu_ns };
+	for (int i = 0; i < m->n_cores; i++)
+		m->newer.cpu_ns[i] = c->cores[i].cpu_ns;
+}
+
+static void put_idle(struct broker_metrics *m, const struct census *c, struct page *p)
+{
+	int64_t now_ns = sys_mono_ns();
+	double sum = 0;
+	must(c->n_cores == m->n_cores);
+	for (int i = 0; i < c->n_cores; i++)
+		sum += idle_share(m, c, i, now_ns);
+	put_real(p, METRIC_HANDLERS_IDLE, sum / c->n_cores);
+	put_real(p, METRIC_PROCESSORS_IDLE, sum / c->n_cores);
+	page_head(p, METRIC_PROCESSOR_IDLE);
+	for (int i = 0; i < c->n_cores; i++)
+		page_real(p, METRIC_PROCESSOR_IDLE, LABELS(number(i).text), idle_share(m, c, i, now_ns));
+	move_window(m, c, now_ns);
 }
 
 static void put_cores(struct broker_metrics *m, const struct census *c, struct page *p)
 {
-	double idle = idle_share(m, c);
-	put_real(p, METRIC_HANDLERS_IDLE, idle);
-	put_real(p, METRIC_PROCESSORS_IDLE, idle);
+	put_idle(m, c, p);
 	page_head(p, METRIC_CORE_CPU);
 	page_real(p, METRIC_CORE_CPU, LABELS("control"), (double)c->control.cpu_ns / 1e9);
 	for (int i = 0; i < c->n_cores; i++)
@@ -263,6 +290,7 @@ static uint64_t of_partition(enum metric metric, const struct census_partition *
 	case METRIC_UNDER_REPLICATED: return t->under_replicated;
 	case METRIC_UNDER_MIN_ISR: return t->under_min_isr;
 	case METRIC_AT_MIN_ISR: return t->at_min_isr;
+	case METRIC_PRODUCER_IDS: return t->producers;
 	}
 	must_not_reach("a metric of partitions");
 }
@@ -336,7 +364,7 @@ static void put_partitions(const struct census *c, struct page *p)
 	put_dirs(c, p);
 	put_cleaner(c, p);
 	put_moves(c, p);
-	for (enum metric i = METRIC_PARTITIONS; i <= METRIC_AT_MIN_ISR; i++) {
+	for (enum metric i = METRIC_PARTITIONS; i <= METRIC_PRODUCER_IDS; i++) {
 		uint64_t sum = 0;
 		for (int k = 0; k < c->n_partitions; k++)
 			sum += of_partition(i, &c->partitions[k]);
@@ -413,6 +441,10 @@ static void put_process(const struct broker_metrics *m, struct page *p)
 	put(p, METRIC_PROCESS_VIRTUAL, (uint64_t)process.virtual_bytes);
 	put(p, METRIC_PROCESS_FDS, (uint64_t)process.fds);
 	put(p, METRIC_PROCESS_MAX_FDS, (uint64_t)process.fds_max);
+	if (process.disk_read_bytes >= 0) {
+		put(p, METRIC_DISK_READ, (uint64_t)process.disk_read_bytes);
+		put(p, METRIC_DISK_WRITTEN, (uint64_t)process.disk_written_bytes);
+	}
 	put_real(p, METRIC_PROCESS_START, (double)m->started_ms / 1e3);
 }
 

@@ -34,6 +34,7 @@ static void core_run(struct reactor *there, struct call *call)
 		const struct sessions *sessions = v->b->api.cores[core]->sessions;
 		out->sessions = sessions_count(sessions);
 		out->session_partitions = sessions_partitions(sessions);
+		out->sessions_evicted = sessions_evicted(sessions);
 	}
 	if (v->census->has_net)
 		net_count(v->b->net, core, &out->net);
@@ -62,6 +63,7 @@ static void tell(const struct partition *p, struct census_partition *out)
 	out->end = log_end_offset(p->log);
 	out->size = log_size_bytes(p->log);
 	out->segments = log_segments(p->log);
+	out->producers = log_producers(p->log);
 	out->stable_lag = max_of(p->high_watermark - partition_last_stable(p), (int64_t)0);
 	if (partition_is_leader(p))
 		tell_role(p, out);

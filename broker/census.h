@@ -30,7 +30,7 @@ struct census_partition {
 	int isr, replicas;
 	int64_t start, end, stable_lag;
 	uint64_t size;
-	uint32_t segments;
+	uint32_t segments, producers;
 };
 
 /* Of one core; the control reactor has the first two. */
@@ -39,6 +39,7 @@ struct census_core {
 	uint64_t turns;
 	int sessions;                /* of fetches */
 	int64_t session_partitions;
+	uint64_t sessions_evicted;
 	struct net_counters net;
 };
 

@@ -44,6 +44,7 @@ struct sessions {
 	struct list by_use;
 	int n;
 	int64_t n_parts;
+	uint64_t evicted;
 };
 
 /* ---- partitions of a session ---- */
@@ -173,6 +174,12 @@ static bool gives_way(const struct session *session, bool privileged, size_t n, 
 	return session->n_parts <= n;
 }
 
+static void session_evict(struct sessions *s, struct session *session)
+{
+	session_remove(s, session);
+	s->evicted++;
+}
+
 /* Makes room for one session; false when all that are there rank higher. */
 static bool make_room(struct sessions *s, bool privileged, size_t n, int64_t now_ms)
 {
@@ -182,7 +189,7 @@ static bool make_room(struct sessions *s, bool privileged, size_t n, int64_t now
 		return false;
 	struct session *oldest = list_entry(s->by_use.next, struct session, link);
 	if (now_ms - oldest->used_ms > SESSION_EVICTABLE_MS) {
-		session_remove(s, oldest);
+		session_evict(s, oldest);
 		return true;
 	}
 	struct session *lowest = NULL;
@@ -195,7 +202,7 @@ static bool make_room(struct sessions *s, bool privileged, size_t n, int64_t now
 			lowest = c;
 	}
 	if (lowest)
-		session_remove(s, lowest);
+		session_evict(s, lowest);
 	return lowest != NULL;
 }
 
@@ -394,4 +401,10 @@ int sessions_count(const struct sessions *s)
 int64_t sessions_partitions(const struct sessions *s)
 {
 	return s->n_parts;
+}
+
+uint64_t sessions_evicted(const struct sessions *s)
+{
+	CHECK_OBJ_NOTNULL(s, SESSIONS_MAGIC);
+	return s->evicted;
 }

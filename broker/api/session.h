@@ -83,5 +83,7 @@ int32_t session_finish(struct sessions *s, const struct session_plan *plan, cons
 
 int sessions_count(const struct sessions *s);
 int64_t sessions_partitions(const struct sessions *s);
+/* Sessions that gave way to others. */
+uint64_t sessions_evicted(const struct sessions *s);
 
 #endif

@@ -79,6 +79,7 @@ void lane_count(const struct lane *lane, struct lane_counters *out)
 		.cold_reads = counter(lane, LANE_COLD_READS),
 		.starved = counter(lane, LANE_STARVED),
 		.frame_bytes = (uint64_t)lease_out_bytes(lane->pool),
+		.frame_bytes_free = (uint64_t)lease_free_bytes(lane->pool),
 	};
 }
 

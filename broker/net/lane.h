@@ -38,6 +38,7 @@ struct lane_counters {
 	uint64_t cold_reads;   /* ranges that a helper had to read */
 	uint64_t starved;      /* times that reading stopped for want of memory */
 	uint64_t frame_bytes;  /* memory out now */
+	uint64_t frame_bytes_free; /* that may still go out */
 };
 void lane_count(const struct lane *lane, struct lane_counters *out);
 

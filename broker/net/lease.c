@@ -163,3 +163,8 @@ int64_t lease_out_bytes(const struct lease_pool *pool)
 	CHECK_OBJ_NOTNULL(pool, POOL_MAGIC);
 	return atomic_load_explicit(&pool->out, memory_order_relaxed);
 }
+
+int64_t lease_free_bytes(const struct lease_pool *pool)
+{
+	return max_of(pool->budget - lease_out_bytes(pool), (int64_t)0);
+}

@@ -38,5 +38,6 @@ struct buf *lease_take_anyway(struct lease_pool *pool, size_t bytes);
 /* Any core. */
 bool lease_spent(const struct lease_pool *pool);
 int64_t lease_out_bytes(const struct lease_pool *pool);
+int64_t lease_free_bytes(const struct lease_pool *pool); /* of the budget */
 
 #endif

@@ -163,5 +163,6 @@ void net_count(const struct net *net, int core, struct net_counters *out)
 		.handshakes = lane.handshakes,
 		.handshakes_failed = lane.handshakes_failed,
 		.frame_bytes = lane.frame_bytes,
+		.frame_bytes_free = lane.frame_bytes_free,
 	};
 }

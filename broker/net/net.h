@@ -105,6 +105,7 @@ struct net_counters {
 	uint64_t frames, bytes_in, bytes_out;
 	uint64_t handshakes, handshakes_failed;
 	uint64_t frame_bytes;  /* memory in use for frames */
+	uint64_t frame_bytes_free; /* left of its budget */
 };
 void net_count(const struct net *net, int core, struct net_counters *out);
 

@@ -174,6 +174,7 @@ struct sys_process {
 	int64_t cpu_ns;         /* of the user and of the system */
 	int64_t resident_bytes, virtual_bytes;
 	int64_t fds, fds_max;
+	int64_t disk_read_bytes, disk_written_bytes; /* -1: the kernel does not tell */
 };
 void sys_process(struct sys_process *out);
 /* As many open files as this process may give itself: the soft limit becomes the hard one. */

@@ -92,9 +92,25 @@ def check_broker(page):
     assert page("kafka_coordinator_group_groupmetadatamanager_numgroups") == 0
     assert page("samsa_all_answered") == 1
     assert 0 < page("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent") <= 1
+    cores(page)
     assert 0 < page("process_cpu_seconds_total") and 2 ** 20 < page("process_resident_memory_bytes")
     assert page.sum("samsa_core_cpu_seconds_total") <= page("process_cpu_seconds_total")
     assert 0 < page("process_open_fds") <= page("process_max_fds")
+
+
+def cores(page):
+    """Each core tells of itself; it has worked and has rested."""
+    def told(name, label):
+        return {dict(key[1:])[label]: value for key, value in page.samples.items() if key[0] == name}
+
+    cpu, idle = told("samsa_core_cpu_seconds_total", "core"), told("kafka_network_processor_idle_percent", "networkProcessor")
+    assert idle and set(cpu) == {"control", *idle} and set(idle) == {str(i) for i in range(len(idle))}
+    assert all(seconds > 0 for seconds in cpu.values()), cpu
+    assert all(0 < share <= 1 for share in idle.values()), idle
+    assert abs(sum(idle.values()) / len(idle) - page("kafka_network_socketserver_networkprocessoravgidle_percent")) < 1e-6
+    assert page("kafka_network_socketserver_memorypoolavailable") > 0 == page("kafka_server_replicamanager_produceridcount")
+    assert page("kafka_server_fetchsessioncache_incrementalfetchsessionevictions_total") == 0
+    assert page("kafka_server_kafkaserver_linux_disk_read_bytes") >= 0 <= page("kafka_server_kafkaserver_linux_disk_write_bytes")
 
 
 def before_zookeeper(cluster, broker, port):

@@ -750,7 +750,8 @@ int64_t sys_thread_cpu_ns(void)
 
 void sys_process(struct sys_process *out)
 {
-	*out = (struct sys_process){ .resident_bytes = RSS_BYTES, .virtual_bytes = RSS_BYTES };
+	*out = (struct sys_process){ .resident_bytes = RSS_BYTES, .virtual_bytes = RSS_BYTES,
+				     .disk_read_bytes = -1, .disk_written_bytes = -1 };
 }
 
 void sys_raise_fds(void)

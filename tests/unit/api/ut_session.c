@@ -124,12 +124,14 @@ static void evicts_the_idle_then_the_lowest(void)
 	int32_t small = make(&c, two, 1, false);
 	CU_ASSERT_NOT_EQUAL(make(&c, two, 2, false), SESSION_NONE);
 	CU_ASSERT_EQUAL(make(&c, two, 1, false), SESSION_NONE); /* nobody gives way to its like so soon */
+	CU_ASSERT_EQUAL(sessions_evicted(c.sessions), 0);
 	CU_ASSERT_NOT_EQUAL(make(&c, two, 1, true), SESSION_NONE); /* the smallest gives way to a follower */
 	fetch(&c, (struct session_request){ .id = small, .epoch = 1 }, 0, 5);
 	CU_ASSERT_EQUAL(c.error, KERR_FETCH_SESSION_ID_NOT_FOUND);
 	c.now_ms += SESSION_EVICTABLE_MS + 1;
 	CU_ASSERT_NOT_EQUAL(make(&c, two, 1, false), SESSION_NONE); /* and the idle to anybody */
 	CU_ASSERT_EQUAL(sessions_count(c.sessions), 2);
+	CU_ASSERT_EQUAL(sessions_evicted(c.sessions), 2);
 	client_end(&c);
 }
 

@@ -17,6 +17,7 @@ static void sizes(void)
 		struct buf *b = lease_take(pool, wanted[i]);
 		CU_ASSERT(b->size >= wanted[i] && b->used == 0);
 		CU_ASSERT_EQUAL(lease_out_bytes(pool), b->size);
+		CU_ASSERT_EQUAL(lease_free_bytes(pool), (1 << 30) - (int64_t)b->size);
 		memset(b->bytes, 0xab, b->size);
 		buf_put(b);
 		CU_ASSERT_EQUAL(lease_out_bytes(pool), 0);

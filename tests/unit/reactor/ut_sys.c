@@ -330,6 +330,7 @@ static void cpus_and_names(void)
 	sys_process(&p);
 	CU_ASSERT_TRUE(p.resident_bytes > 100000 && p.virtual_bytes >= p.resident_bytes);
 	CU_ASSERT_TRUE(p.fds >= 3 && p.fds <= p.fds_max);
+	CU_ASSERT_TRUE(p.disk_read_bytes >= 0 && p.disk_written_bytes >= 0);
 	int64_t thread_ns = sys_thread_cpu_ns();
 	sys_process(&p);
 	CU_ASSERT_TRUE(thread_ns > 0 && thread_ns <= p.cpu_ns);
