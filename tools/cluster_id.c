@@ -3,9 +3,10 @@
 #include "tools/cluster.h"
 #include "tools/out.h"
 
+#include <jansson.h>
 #include <string.h>
 
-enum { BOOTSTRAP, BOOTSTRAP_CONTROLLER, CONFIG, ID };
+enum { BOOTSTRAP, BOOTSTRAP_CONTROLLER, CONFIG, ID, JSON };
 
 static const char *const verbs[] = { "cluster-id", "unregister", NULL };
 
@@ -30,6 +31,10 @@ static const struct opt options[] = {
 		.letter = 'i',
 		.value = "broker",
 		.help = "With unregister: which broker." },
+	[JSON] = { .name = "json",
+		.kind = OPT_FLAG,
+		.help = "With cluster-id, print JSON.",
+		.own = true },
 };
 
 static int cluster_id(struct tool *t)
@@ -41,7 +46,9 @@ static int cluster_id(struct tool *t)
 		admin_close(a);
 		return tool_complain(t);
 	}
-	if (admin_cluster_id(a))
+	if (args_has(&t->args, JSON))
+		out_json(json_pack("{s:s?}", "cluster_id", admin_cluster_id(a)));
+	else if (admin_cluster_id(a))
 		say("Cluster ID: %s\n", admin_cluster_id(a));
 	else
 		say("No cluster ID found. The Kafka version is probably too old.\n");

@@ -15,7 +15,7 @@ enum { RANDOM_GROUPS = 100000 };
 enum {
 	TOPIC, WHITELIST, INCLUDE, PARTITION, OFFSET, CONSUMER_PROPERTY, CONSUMER_CONFIG, FORMATTER,
 	PROPERTY, FORMATTER_CONFIG, FROM_BEGINNING, MAX_MESSAGES, TIMEOUT, SKIP_ON_ERROR, BOOTSTRAP,
-	KEY_DESERIALIZER, VALUE_DESERIALIZER, SYSTEST, ISOLATION, GROUP,
+	KEY_DESERIALIZER, VALUE_DESERIALIZER, SYSTEST, ISOLATION, GROUP, JSON,
 };
 
 static const struct opt options[] = {
@@ -69,6 +69,11 @@ static const struct opt options[] = {
 		.fallback = "read_uncommitted" },
 	[GROUP] = { "group", OPT_TEXT, "consumer group id",
 		"The consumer group." },
+	[JSON] = { "json", OPT_FLAG, NULL,
+		"Print JSON, a line for each record: topic, partition, offset, timestamp, timestamp_type, "
+		"key, value, headers; what is no UTF-8 as key_base64 or value_base64. In place of a "
+		"formatter.",
+		.own = true },
 };
 
 /* ---- what the words say ---- */
@@ -93,6 +98,8 @@ static void check_topic(struct args *a)
 		args_refuse(a, "The partition is required when offset is specified.");
 	}
 	args_require(a, BOOTSTRAP);
+	args_exclude(a, JSON, ARGS_SET(FORMATTER) | ARGS_SET(FORMATTER_CONFIG) | ARGS_SET(PROPERTY) |
+		ARGS_SET(KEY_DESERIALIZER) | ARGS_SET(VALUE_DESERIALIZER) | ARGS_SET(SYSTEST));
 }
 
 /* The group, which all that name one must agree on; NULL without. */
@@ -196,6 +203,9 @@ static int consumer_settings(struct tool *t, struct properties *p)
 static int formatter(struct tool *t, struct message_format *f)
 {
 	struct properties p = { 0 };
+	*f = (struct message_format){ .kind = FORMAT_JSON };
+	if (args_has(&t->args, JSON))
+		return 0;
 	if (words_file(t, &p, FORMATTER_CONFIG) < 0)
 		return tool_complain(t);
 	if (args_text(&t->args, KEY_DESERIALIZER))

@@ -9,6 +9,7 @@
 #include "tools/cluster.h"
 #include "tools/consumer_groups_priv.h"
 #include "tools/out.h"
+#include "tools/text.h"
 #include "zkutil/javamap.h"
 
 #include <jansson.h>
@@ -72,7 +73,8 @@ static const struct opt options[] = {
 		"With --list, show each one's type, or only groups of these types (classic, consumer), "
 		"parted by commas.",
 		.may_lack_value = true },
-	[JSON] = { "json", OPT_FLAG, NULL, "With --list or --describe, print JSON, a line for each row.",
+	[JSON] = { "json", OPT_FLAG, NULL,
+		"Print JSON, a line for each row, group or partition; what failed as error in its line.",
 		.own = true },
 };
 
@@ -93,9 +95,36 @@ int as_runtime(struct tool *t)
 	return -1;
 }
 
-static void say_error(const char *words)
+void say_group_error(struct tool *t, struct slice group, const char *words)
 {
-	say("\nError: %s\n", words);
+	if (args_has(&t->args, JSON))
+		out_json(json_pack("{s:o, s:s}", "group", json_text(group), "error", words));
+	else
+		say("\nError: %s\n", words);
+}
+
+/* ---- JSON ---- */
+
+json_t *json_text(struct slice s)
+{
+	struct text shown = { 0 };
+	if (!s.p)
+		return json_null();
+	text_utf8(&shown, s);
+	json_t *value = json_stringn(shown.n ? shown.s : "", shown.n);
+	text_free(&shown);
+	return value;
+}
+
+void say_json_partition(struct slice group, struct slice topic, int32_t partition, const char *name,
+	json_t *value, const char *error)
+{
+	json_t *line = json_pack("{s:o, s:o, s:o}", "group", json_text(group), "topic", json_text(topic),
+		"partition", partition >= 0 ? json_integer(partition) : json_null());
+	if (name)
+		json_object_set_new(line, name, value);
+	json_object_set_new(line, "error", error ? json_text(slice_str(error)) : json_null());
+	out_json(line);
 }
 
 /* ---- which groups ---- */
@@ -218,9 +247,8 @@ static int list(struct tool *t, struct admin *a)
 	if (groups_list(a, t, states, n_states, types, n_types, &v, &n) < 0)
 		return columns ? as_execution(t) : as_runtime(t);
 	for (unsigned i = 0; i < n && args_has(&t->args, JSON); i++)
-		out_json(json_pack("{s:s%, s:s%, s:s%}", "group", v[i].id.p, (size_t)v[i].id.n, "state",
-			or_unknown(v[i].state).p, (size_t)or_unknown(v[i].state).n, "type",
-			type_shown(t, v[i].type).p, (size_t)type_shown(t, v[i].type).n));
+		out_json(json_pack("{s:o, s:o, s:o}", "group", json_text(v[i].id), "state",
+			json_text(or_unknown(v[i].state)), "type", json_text(type_shown(t, v[i].type))));
 	if (args_has(&t->args, JSON))
 		return 0;
 	if (columns)
@@ -332,11 +360,6 @@ static void print_offsets(struct tool *t, const struct group_description *g, con
 			or_dash(t, r->offset >= 0 && r->end >= 0, r->end - r->offset), member,
 			SLICE_ARGS(r->member), host, SLICE_ARGS(r->host), SLICE_ARGS(r->client));
 	}
-}
-
-static json_t *json_text(struct slice s)
-{
-	return s.p ? json_stringn((const char *)s.p, s.n) : json_null();
 }
 
 static void json_offsets(const struct group_description *g, const struct rows *rows)
@@ -520,6 +543,17 @@ static void say_joined(const struct slice *v, unsigned n, const char *between)
 		say("%s%.*s", i ? between : "", SLICE_ARGS(v[i]));
 }
 
+static int delete_as_json(struct tool *t, struct admin *a, const struct slice *names, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		bool failed = groups_delete(a, t, names[i]) < 0;
+		out_json(json_pack("{s:o, s:s?}", "group", json_text(names[i]), "error",
+			failed ? failure_text(t, &t->failure) : NULL));
+		t->failure = (struct failure){ 0 };
+	}
+	return 0;
+}
+
 static int delete_groups(struct tool *t, struct admin *a)
 {
 	struct slice *names;
@@ -528,6 +562,8 @@ static int delete_groups(struct tool *t, struct admin *a)
 		return -1;
 	n = sorted(names, n);
 	as_hashed(t, names, n);
+	if (args_has(&t->args, JSON))
+		return delete_as_json(t, a, names, n);
 	struct slice *deleted = tool_alloc(t, n * sizeof *deleted);
 	const char **failed = tool_alloc(t, n * sizeof *failed);
 	for (unsigned i = 0; i < n; i++) {
@@ -547,7 +583,7 @@ static int delete_groups(struct tool *t, struct admin *a)
 		say("') was successful.\n");
 		return 0;
 	}
-	say_error("Deletion of some consumer groups failed:");
+	say("\nError: Deletion of some consumer groups failed:\n");
 	for (unsigned i = 0; i < n_failed; i++)
 		say("%s\n", failed[i]);
 	if (n_deleted) {
@@ -625,6 +661,7 @@ static void check(struct args *args)
 		args_refuse(
 			args, "Option [delete-offsets] takes the following options: [group], [all-groups]");
 	check_reset(args);
+	args_exclude(args, JSON, ARGS_SET(EXPORT));
 	args_exclude(args, GROUP, ARGS_SET(ALL_GROUPS));
 	args_exclude(args, GROUP, ARGS_SET(LIST));
 	args_exclude(args, TOPIC, ARGS_SET(LIST) | ARGS_SET(DESCRIBE));
@@ -663,8 +700,11 @@ static int run(struct tool *t)
 		return tool_usage(t, "%s", args->refused);
 	if (rc == 0)
 		return 0;
-	say("\nError: Executing consumer group command failed due to %s\n",
-		opened ? t->failure.words : "Failed to create new KafkaAdminClient");
+	const char *why = opened ? t->failure.words : "Failed to create new KafkaAdminClient";
+	if (args_has(args, JSON))
+		out_json(json_pack("{s:o}", "error", json_text(slice_str(why))));
+	else
+		say("\nError: Executing consumer group command failed due to %s\n", why);
 	tool_trace(t);
 	return 0;
 }

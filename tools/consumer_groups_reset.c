@@ -124,8 +124,9 @@ static int to_time(struct tool *t, struct admin *a, struct plan *p, int64_t when
 		return -1;
 	for (unsigned i = 0; i < p->n; i++)
 		if (v[i].offset < 0) {
-			say("\nWarn: Partition %d from topic %.*s is empty. Falling back to latest known "
-			    "offset.\n",
+			remark(args_has(&t->args, JSON),
+				"\nWarn: Partition %d from topic %.*s is empty. Falling back to latest known "
+				"offset.\n",
 				v[i].partition, SLICE_ARGS(v[i].topic));
 			v[i].offset = ends[i].offset;
 		}
@@ -287,7 +288,8 @@ static int from_file(struct tool *t, struct admin *a, struct plan *p)
 		}
 	}
 	if (p->n == 0)
-		say("\nError: No reset plan for group %.*s found\n", SLICE_ARGS(p->group));
+		say_group_error(t, p->group,
+			tool_printf(t, "No reset plan for group %.*s found", SLICE_ARGS(p->group)));
 	return in_range(t, a, p);
 }
 
@@ -354,10 +356,11 @@ static int plan_of(struct tool *t, struct admin *a, struct plan *p)
 	if (groups_describe(a, t, p->group, &g) < 0)
 		return as_runtime(t);
 	if (!slice_is(g.state, "Empty") && !slice_is(g.state, "Dead")) {
-		say("\nError: Assignments can only be reset if the group '%.*s' is inactive, but the current "
-		    "state is "
-		    "%.*s.\n",
-			SLICE_ARGS(p->group), SLICE_ARGS(g.state));
+		say_group_error(t, p->group,
+			tool_printf(t,
+				"Assignments can only be reset if the group '%.*s' is inactive, but the "
+				"current state is %.*s.",
+				SLICE_ARGS(p->group), SLICE_ARGS(g.state)));
 		return 0;
 	}
 	int rc = partitions_to_reset(t, a, p);
@@ -387,6 +390,13 @@ static void print_csv(const struct plan *p, bool with_group)
 	}
 }
 
+static void json_plan(const struct plan *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		say_json_partition(p->group, p->v[i].topic, p->v[i].partition, "offset",
+			json_integer(p->v[i].offset), NULL);
+}
+
 static void print_plan(const struct plan *p)
 {
 	for (unsigned i = 0; i < p->n; i++)
@@ -408,6 +418,11 @@ int groups_reset(struct tool *t, struct admin *a)
 			return rc;
 	}
 	bool export = args_has(&t->args, EXPORT);
+	if (args_has(&t->args, JSON)) {
+		for (unsigned i = 0; i < n; i++)
+			json_plan(&plans[i]);
+		return 0;
+	}
 	if (!export && n > 0)
 		say("\n%-30s %-30s %-10s %-15s", "GROUP", "TOPIC", "PARTITION", "NEW-OFFSET");
 	for (unsigned i = 0; i < n; i++) {
@@ -449,7 +464,7 @@ struct outcome {
 	const char *key;
 	struct slice topic;
 	int32_t partition;
-	const struct failure *failure;
+	const struct failure *failure; /* its words are NULL: it is deleted */
 };
 
 static int by_key(const void *a, const void *b)
@@ -459,7 +474,6 @@ static int by_key(const void *a, const void *b)
 
 static void print_outcomes(struct tool *t, struct outcome *v, unsigned n)
 {
-	order_sort(v, n, sizeof *v, by_key);
 	say("\n%-30s %-15s %-15s", "TOPIC", "PARTITION", "STATUS");
 	for (unsigned i = 0; i < n; i++) {
 		const char *number = v[i].partition >= 0 ? tool_printf(t, "%d", v[i].partition)
@@ -470,6 +484,27 @@ static void print_outcomes(struct tool *t, struct outcome *v, unsigned n)
 		say("\n%-30.*s %-15s %-15s", SLICE_ARGS(v[i].topic), number, status);
 	}
 	say("\n");
+}
+
+static void json_outcomes(struct tool *t, const struct outcome *v, unsigned n)
+{
+	struct slice group = slice_str(args_text(&t->args, GROUP));
+	for (unsigned i = 0; i < n; i++)
+		say_json_partition(group, v[i].topic, v[i].partition, NULL, NULL,
+			v[i].failure->words ? failure_text(t, v[i].failure) : NULL);
+}
+
+/* What is said of the whole request. */
+static void say_request(struct tool *t, int code, const char *group)
+{
+	if (code) {
+		say("\nError: %s\n", said_of(t, code, group));
+		return;
+	}
+	say("Request succeed for deleting offsets with topic %s", args_nth(&t->args, TOPIC, 0));
+	for (unsigned i = 1; i < args_count_of(&t->args, TOPIC); i++)
+		say(", %s", args_nth(&t->args, TOPIC, i));
+	say(" group %s\n", group);
 }
 
 int groups_forget(struct tool *t, struct admin *a)
@@ -490,14 +525,6 @@ int groups_forget(struct tool *t, struct admin *a)
 		return as_runtime(t);
 	for (unsigned i = 0; !code && i < n; i++)
 		code = v[i].failure.code;
-	if (code) {
-		say("\nError: %s\n", said_of(t, code, group));
-	} else {
-		say("Request succeed for deleting offsets with topic %s", args_nth(&t->args, TOPIC, 0));
-		for (unsigned i = 1; i < args_count_of(&t->args, TOPIC); i++)
-			say(", %s", args_nth(&t->args, TOPIC, i));
-		say(" group %s\n", group);
-	}
 	unsigned count = 0;
 	for (unsigned i = 0; i < n; i++)
 		outcomes[count++] = (struct outcome){ tool_printf(t, "%.*s%d", SLICE_ARGS(v[i].topic),
@@ -508,6 +535,12 @@ int groups_forget(struct tool *t, struct admin *a)
 			outcomes[count++] = (struct outcome){ tool_printf(t, "%.*s-1",
 								      SLICE_ARGS(named[i].topic)),
 				named[i].topic, -1, &named[i].failure };
+	order_sort(outcomes, count, sizeof *outcomes, by_key);
+	if (args_has(&t->args, JSON)) {
+		json_outcomes(t, outcomes, count);
+		return 0;
+	}
+	say_request(t, code, group);
 	print_outcomes(t, outcomes, count);
 	return 0;
 }

@@ -17,6 +17,7 @@ enum { RANDOM_GROUPS = 100000, MEGABYTE = 1 << 20 };
 enum {
 	BROKER_LIST, BOOTSTRAP, TOPIC, GROUP, FETCH_SIZE, FROM_LATEST, SOCKET_BUFFER, THREADS, FETCHERS,
 	CONSUMER_CONFIG, PRINT_METRICS, DETAILED, TIMEOUT, MESSAGES, INTERVAL, DATE_FORMAT, HIDE_HEADER,
+	JSON,
 };
 
 static const struct opt options[] = {
@@ -57,6 +58,8 @@ static const struct opt options[] = {
 		.fallback = "yyyy-MM-dd HH:mm:ss:SSS" },
 	[HIDE_HEADER] = { "hide-header", OPT_FLAG, NULL,
 		"Do not print the names of the columns." },
+	[JSON] = { "json", OPT_FLAG, NULL,
+		"Print the final figures as JSON; other words go to standard error.", .own = true },
 };
 
 struct read {
@@ -154,6 +157,28 @@ static void print_total(struct test *x, int64_t end_ms)
 	print_out(x);
 }
 
+/* A rate over no time is null. */
+static json_t *json_rate(double amount, double ms)
+{
+	double rate = amount * 1000.0 / ms;
+	return isnan(rate) || isinf(rate) ? json_null() : json_real(rate);
+}
+
+static void print_json(struct test *x, int64_t end_ms)
+{
+	int64_t elapsed = end_ms - x->begun.ms, fetch_ms = elapsed - x->join_ms;
+	double mb = megabytes(x->now.bytes), records = (double)x->now.records;
+	json_t *figures = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "start_ms",
+		(json_int_t)x->begun.ms, "end_ms", (json_int_t)end_ms, "records", (json_int_t)x->now.records,
+		"bytes", (json_int_t)x->now.bytes, "rebalance_ms", (json_int_t)x->join_ms, "fetch_ms",
+		(json_int_t)fetch_ms, "mb_per_second", json_rate(mb, (double)elapsed), "records_per_second",
+		json_rate(records, (double)elapsed), "fetch_mb_per_second", json_rate(mb, (double)fetch_ms),
+		"fetch_records_per_second", json_rate(records, (double)fetch_ms));
+	if (args_has(&x->tool->args, PRINT_METRICS))
+		json_object_set_new(figures, "metrics", kafka_statistics_json(x->client));
+	out_json(figures);
+}
+
 static void print_header(bool detailed)
 {
 	say("%s, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms, "
@@ -193,16 +218,29 @@ static int read_all(struct test *x)
 		}
 	}
 	if (rc >= 0 && x->now.records < wanted && !kafka_interrupted(x->client))
-		say("WARNING: Exiting before consuming the expected number of messages: timeout (%"
-			PRId64 " ms) exceeded. You can use the --timeout option to increase the timeout.\n",
-			timeout);
+		remark(args_has(a, JSON), "WARNING: Exiting before consuming the expected number of "
+			"messages: timeout (%" PRId64 " ms) exceeded. You can use the --timeout option to "
+			"increase the timeout.\n", timeout);
 	return rc < 0 ? -1 : 0;
+}
+
+static void print_end(struct test *x, int64_t end_ms)
+{
+	const struct args *a = &x->tool->args;
+	if (args_has(a, JSON)) {
+		print_json(x, end_ms);
+		return;
+	}
+	if (!args_has(a, DETAILED))
+		print_total(x, end_ms);
+	if (args_has(a, PRINT_METRICS))
+		kafka_print_statistics(x->client);
 }
 
 static int consume(struct tool *t, struct test *x, const struct properties *settings)
 {
 	const struct kafka_events events = { .arg = x, .assigned = assigned, .revoked = revoked };
-	if (!args_has(&t->args, HIDE_HEADER))
+	if (!args_has(&t->args, HIDE_HEADER) && !args_has(&t->args, JSON))
 		print_header(args_has(&t->args, DETAILED));
 	x->client = kafka_open(t, KAFKA_CONSUMER, settings, &events);
 	if (!x->client)
@@ -213,10 +251,8 @@ static int consume(struct tool *t, struct test *x, const struct properties *sett
 		rc = read_all(x);
 	int signal = kafka_interrupted(x->client);
 	int64_t end_ms = sys_wall_ms();
-	if (rc == 0 && !args_has(&t->args, DETAILED))
-		print_total(x, end_ms);
-	if (rc == 0 && args_has(&t->args, PRINT_METRICS))
-		kafka_print_statistics(x->client);
+	if (rc == 0)
+		print_end(x, end_ms);
 	kafka_close(x->client);
 	return rc < 0 ? rc : signal ? 128 + signal : 0;
 }
@@ -253,10 +289,11 @@ static int check(struct tool *t)
 	if (!args_has(a, BOOTSTRAP) && !args_has(a, BROKER_LIST))
 		args_refuse(a, "Missing required option(s) [bootstrap-server]");
 	if (args_has(a, THREADS) || args_has(a, FETCHERS))
-		say("WARNING: option [threads] and [num-fetch-threads] have been deprecated and will be "
-			"ignored by the test\n");
+		remark(args_has(a, JSON), "WARNING: option [threads] and [num-fetch-threads] have been "
+			"deprecated and will be ignored by the test\n");
 	args_require(a, TOPIC);
 	args_require(a, MESSAGES);
+	args_exclude(a, JSON, ARGS_SET(DETAILED) | ARGS_SET(DATE_FORMAT));
 	if (a->refused || args_check_values(a))
 		return tool_usage(t, "%s", a->refused);
 	bool good = date_format(&ignored, args_text(a, DATE_FORMAT), &tm, 0);

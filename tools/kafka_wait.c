@@ -4,8 +4,6 @@
 #include "broker/reactor/sys.h"
 #include "tools/out.h"
 
-#include <jansson.h>
-
 enum { NAME_BYTES = 256, MILLISECOND_NS = 1000000 };
 
 void kafka_wait(struct kafka *c, int64_t ns)
@@ -35,12 +33,17 @@ static void print_numbers(const char *name, json_t *value)
 	}
 }
 
-void kafka_print_statistics(struct kafka *c)
+json_t *kafka_statistics_json(struct kafka *c)
 {
 	const char *text = kafka_statistics(c);
 	json_t *all = text ? json_loads(text, 0, NULL) : NULL;
+	return all ? all : json_null();
+}
+
+void kafka_print_statistics(struct kafka *c)
+{
+	json_t *all = kafka_statistics_json(c);
 	say("\n%-64s   Value\n", "Metric Name");
-	if (all)
-		print_numbers("", all);
+	print_numbers("", all);
 	json_decref(all);
 }

@@ -4,9 +4,13 @@
 
 #include "tools/kafka.h"
 
+#include <jansson.h>
+
 /* A producer's pause: what comes back meanwhile is told. Ends when interrupted; INT64_MAX: only then. */
 void kafka_wait(struct kafka *c, int64_t ns);
 /* The client's own numbers, as Kafka's commands print theirs: a name and a value in each line. */
 void kafka_print_statistics(struct kafka *c);
+/* As librdkafka has them; null when none came yet. */
+json_t *kafka_statistics_json(struct kafka *c);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "broker/base/bytes.h"
 #include "broker/base/must.h"
+#include "broker/base/utf8.h"
+#include "broker/protocol/kmsg.h"
 #include "tools/message_log.h"
 #include "tools/out.h"
 #include "tools/kafka_words.h"
@@ -259,6 +261,55 @@ static void log_record(const struct kafka_record *r)
 	text_free(&line);
 }
 
+/* Text as it is, other bytes in base64 under the other name: no reader mistakes one for the other. */
+static void json_bytes(struct kdump *k, const char *name, const char *name_of_base64, struct slice x)
+{
+	uint32_t i = 0;
+	unsigned width;
+	while (i < x.n && (width = utf8_width(x.p + i, x.n - i)))
+		i += width;
+	if (i < x.n)
+		kdump_bytes(k, name_of_base64, x);
+	else
+		kdump_nullable_string(k, name, x);
+}
+
+/* 0, or -1 and the failure is set: it is longer than a text of JSON may be here. */
+static int add_json(struct tool *t, struct text *out, const struct kafka_record *r)
+{
+	static const char *const times[] = { [KAFKA_NO_TIMESTAMP] = NULL,
+		[KAFKA_CREATE_TIME] = "CreateTime", [KAFKA_LOG_APPEND_TIME] = "LogAppendTime" };
+	struct kdump k;
+	kdump_init(&k, KDUMP_MAX_BYTES);
+	kdump_begin(&k, NULL);
+	kdump_string(&k, "topic", slice_str(r->place.topic));
+	kdump_int(&k, "partition", r->place.partition);
+	kdump_int(&k, "offset", r->place.offset);
+	if (times[r->timestamp_type]) {
+		kdump_int(&k, "timestamp", r->timestamp);
+		kdump_string(&k, "timestamp_type", slice_str(times[r->timestamp_type]));
+	} else {
+		kdump_null(&k, "timestamp");
+		kdump_null(&k, "timestamp_type");
+	}
+	json_bytes(&k, "key", "key_base64", r->key);
+	json_bytes(&k, "value", "value_base64", r->value);
+	kdump_array(&k, "headers", (int32_t)r->n_headers);
+	for (unsigned i = 0; i < r->n_headers; i++) {
+		kdump_begin(&k, NULL);
+		json_bytes(&k, "key", "key_base64", slice_str(r->headers[i].key));
+		json_bytes(&k, "value", "value_base64", r->headers[i].value);
+		kdump_end(&k);
+	}
+	kdump_array_end(&k, (int32_t)r->n_headers);
+	kdump_end(&k);
+	bool cut = k.n == k.max;
+	if (!cut)
+		text_add(out, "%s\n", k.text);
+	kdump_free(&k);
+	return cut ? tool_fail(t, "SerializationException", "The record is too large for a line of JSON") : 0;
+}
+
 int message_format_add(struct tool *t, const struct message_format *f, struct text *out,
 	const struct kafka_record *r)
 {
@@ -272,6 +323,8 @@ int message_format_add(struct tool *t, const struct message_format *f, struct te
 			return -1;
 		log_record(r);
 		return 0;
+	case FORMAT_JSON:
+		return add_json(t, out, r);
 	default:
 		return message_log_add(t, f->kind, out, r);
 	}

@@ -14,6 +14,7 @@ enum format_kind {
 	FORMAT_GROUPS,          /* and groups */
 	FORMAT_TXNS,            /* __transaction_state */
 	FORMAT_OFFSETS_OLD, FORMAT_GROUPS_OLD, FORMAT_TXNS_OLD, /* not as JSON */
+	FORMAT_JSON,            /* ours: the whole record */
 };
 
 /* What bytes are read as. */

@@ -33,6 +33,17 @@ void complain(const char *format, ...)
 	va_end(ap);
 }
 
+void remark(bool aside, const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	if (aside)
+		to(stderr, format, ap);
+	else
+		vprintf(format, ap);
+	va_end(ap);
+}
+
 void say_bytes(struct slice bytes)
 {
 	fwrite(bytes.p, 1, bytes.n, stdout);

@@ -11,6 +11,8 @@ struct json_t;
 struct slice;
 
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, or with `aside`, where standard output is for JSON alone, as complain(). */
+void remark(bool aside, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* To standard error, behind what was said so far. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Any bytes, zeros too. */

@@ -70,10 +70,23 @@ static int by_size(const void *a, const void *b)
 	return order_of(x, y);
 }
 
+static const struct {
+	double part;
+	const char *words, *name;
+} quantiles[] = {
+	{ 0.5, "50th", "latency_p50_ms" },
+	{ 0.95, "95th", "latency_p95_ms" },
+	{ 0.99, "99th", "latency_p99_ms" },
+	{ 0.999, "99.9th", "latency_p999_ms" },
+};
+
+static int32_t quantile(const struct perf_stats *s, size_t i)
+{
+	return s->latencies[(size_t)(quantiles[i].part * s->n)];
+}
+
 void perf_stats_total(struct perf_stats *s, int64_t now_ms, struct text *out)
 {
-	static const double quantiles[] = { 0.5, 0.95, 0.99, 0.999 };
-	static const char *const names[] = { "50th", "95th", "99th", "99.9th" };
 	int64_t elapsed = now_ms - s->all.begun_ms;
 	order_sort(s->latencies, s->n, sizeof *s->latencies, by_size);
 	text_add(out, "%" PRIu64 " records sent, %f records/sec (%.2f MB/sec), ", s->all.count,
@@ -81,8 +94,24 @@ void perf_stats_total(struct perf_stats *s, int64_t now_ms, struct text *out)
 	add_average(out, &s->all, 2);
 	text_add(out, " ms avg latency, %.2f ms max latency", (double)s->all.latency_max);
 	for (size_t i = 0; i < countof(quantiles); i++)
-		text_add(out, ", %d ms %s", s->latencies[(size_t)(quantiles[i] * s->n)], names[i]);
+		text_add(out, ", %d ms %s", quantile(s, i), quantiles[i].words);
 	text_add(out, ".\n");
+}
+
+json_t *perf_stats_json(struct perf_stats *s, int64_t now_ms)
+{
+	int64_t elapsed = now_ms - s->all.begun_ms;
+	const struct perf_sum *all = &s->all;
+	order_sort(s->latencies, s->n, sizeof *s->latencies, by_size);
+	json_t *figures = json_pack("{s:I, s:I, s:I, s:f, s:f, s:o, s:I}", "records", (json_int_t)all->count,
+		"bytes", (json_int_t)all->bytes, "elapsed_ms", (json_int_t)elapsed, "records_per_second",
+		rate((double)all->count, elapsed), "mb_per_second",
+		rate((double)all->bytes / MEGABYTE, elapsed), "latency_avg_ms",
+		all->count ? json_real((double)all->latency_sum / (double)all->count) : json_null(),
+		"latency_max_ms", (json_int_t)all->latency_max);
+	for (size_t i = 0; i < countof(quantiles); i++)
+		json_object_set_new(figures, quantiles[i].name, json_integer(quantile(s, i)));
+	return figures;
 }
 
 int64_t throttle_ns(struct throttle *t, uint64_t nth, int64_t sent_ns)

@@ -5,6 +5,7 @@
 
 #include "tools/text.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,6 +31,8 @@ bool perf_stats_record(struct perf_stats *s, int64_t latency_ms, uint32_t bytes,
 	struct text *out);
 /* The last line. */
 void perf_stats_total(struct perf_stats *s, int64_t now_ms, struct text *out);
+/* The same figures, which the caller owns; an average of nothing is null. */
+json_t *perf_stats_json(struct perf_stats *s, int64_t now_ms);
 
 struct throttle {
 	double per_second; /* negative: as fast as it goes; 0: not at all */

@@ -17,7 +17,7 @@ enum { PATH_BYTES = 4096, TAG_BYTES_BITS = 32 };
 enum {
 	TOPIC, NUM_RECORDS, PAYLOAD_DELIMITER, THROUGHPUT, PRODUCER_PROPS, PRODUCER_CONFIG,
 	PRINT_METRICS, TRANSACTIONAL_ID, TRANSACTION_DURATION, RECORD_SIZE, PAYLOAD_FILE,
-	PAYLOAD_MONOTONIC,
+	PAYLOAD_MONOTONIC, JSON,
 };
 
 static const struct opt options[] = {
@@ -47,6 +47,8 @@ static const struct opt options[] = {
 		"Values are taken at random from this text file." },
 	[PAYLOAD_MONOTONIC] = { "payload-monotonic", OPT_FLAG, NULL,
 		"Values are rising numbers." },
+	[JSON] = { "json", OPT_FLAG, NULL,
+		"Print the final figures as JSON; other lines go to standard error.", .own = true },
 };
 
 /* ---- values ---- */
@@ -108,8 +110,9 @@ static int read_payloads(struct tool *t, struct payloads *p)
 	struct slice text;
 	const char *path = args_text(&t->args, PAYLOAD_FILE), *delimiter = args_text(&t->args,
 		PAYLOAD_DELIMITER);
-	say("Reading payloads from: %s%s%s\n", path[0] == '/' ? "" : in_cwd(cwd, sizeof cwd), path[0] == '/' ?
-		"" : "/", path);
+	bool aside = args_has(&t->args, JSON);
+	remark(aside, "Reading payloads from: %s%s%s\n", path[0] == '/' ? "" : in_cwd(cwd, sizeof cwd),
+		path[0] == '/' ? "" : "/", path);
 	if (tool_read_file(t, path, &text) < 0 || text.n == 0) {
 		t->failure = (struct failure){ 0 };
 		return tool_fail(t, "IllegalArgumentException", "File does not exist or empty file "
@@ -120,7 +123,7 @@ static int read_payloads(struct tool *t, struct payloads *p)
 	if (*delimiter == 0)
 		return tool_fail(t, "IllegalArgumentException", "The payload delimiter is empty.");
 	split_payloads(t, p, text, slice_str(delimiter));
-	say("Number of messages read: %u\n", p->n);
+	remark(aside, "Number of messages read: %u\n", p->n);
 	return p->n ? 0 : tool_fail(t, "IllegalArgumentException", "bound must be positive");
 }
 
@@ -165,7 +168,10 @@ static void sent(void *arg, void *tag, const struct kafka_place *place, const ch
 	int64_t now = sys_wall_ms(), then = x->begun_ms + (int64_t)((uintptr_t)tag >> TAG_BYTES_BITS);
 	text_clear(&x->out);
 	if (perf_stats_record(&x->stats, now - then, (uint32_t)(uintptr_t)tag, now, &x->out)) {
-		say_bytes(text_slice(&x->out));
+		if (args_has(&x->tool->args, JSON))
+			complain_bytes(text_slice(&x->out));
+		else
+			say_bytes(text_slice(&x->out));
 		out_flush();
 	}
 }
@@ -210,6 +216,24 @@ static int send_all(struct test *x)
 	return rc;
 }
 
+static void print_total(struct test *x)
+{
+	const struct args *a = &x->tool->args;
+	int64_t now = sys_wall_ms();
+	if (args_has(a, JSON)) {
+		json_t *figures = perf_stats_json(&x->stats, now);
+		if (args_has(a, PRINT_METRICS))
+			json_object_set_new(figures, "metrics", kafka_statistics_json(x->client));
+		out_json(figures);
+		return;
+	}
+	text_clear(&x->out);
+	perf_stats_total(&x->stats, now, &x->out);
+	say_bytes(text_slice(&x->out));
+	if (args_has(a, PRINT_METRICS))
+		kafka_print_statistics(x->client);
+}
+
 static int produce(struct tool *t, struct test *x, const struct properties *settings)
 {
 	const struct kafka_events events = { .arg = x, .sent = sent };
@@ -218,12 +242,8 @@ static int produce(struct tool *t, struct test *x, const struct properties *sett
 		return -1;
 	int rc = send_all(x);
 	int signal = kafka_interrupted(x->client);
-	text_clear(&x->out);
-	perf_stats_total(&x->stats, sys_wall_ms(), &x->out);
 	if (rc == 0)
-		say_bytes(text_slice(&x->out));
-	if (rc == 0 && args_has(&t->args, PRINT_METRICS))
-		kafka_print_statistics(x->client);
+		print_total(x);
 	kafka_close(x->client);
 	perf_stats_free(&x->stats);
 	return rc < 0 ? rc : signal ? 128 + signal : 0;

@@ -67,8 +67,31 @@ static const struct opt options[] = {
 		"How many ms moves between directories may take to begin.", .fallback = "10000" },
 	[ADDITIONAL] = { "additional", OPT_FLAG, NULL, "With --execute: beside moves that are under way." },
 	[PRESERVE_THROTTLES] = { "preserve-throttles", OPT_FLAG, NULL, "Leave throttles as they are." },
-	[JSON] = { "json", OPT_FLAG, NULL, "With --list, print JSON, a line for each move.", .own = true },
+	[JSON] = { "json", OPT_FLAG, NULL, "Print JSON, a line for each partition or replica.", .own = true },
 };
+
+/* ---- JSON ---- */
+
+bool reassign_as_json(const struct tool *t)
+{
+	return args_has(&t->args, JSON);
+}
+
+json_t *json_ids(const int32_t *ids, int32_t n)
+{
+	json_t *all = json_array();
+	for (int32_t i = 0; i < n; i++)
+		json_array_append_new(all, json_integer(ids[i]));
+	return all;
+}
+
+void say_json_replica(struct slice topic, int32_t partition, json_t *more)
+{
+	json_t *line = json_pack("{s:s%, s:i}", "topic", topic.p, (size_t)topic.n, "partition", partition);
+	json_object_update(line, more);
+	json_decref(more);
+	out_json(line);
+}
 
 /* ---- verify ---- */
 
@@ -80,7 +103,13 @@ static bool same_ids(const struct placed *a, const struct placed *b)
 static void say_state(struct tool *t, const struct placed *wanted, const struct placed *now, bool moving)
 {
 	const char *name = tool_printf(t, "%.*s-%d", SLICE_ARGS(wanted->topic), wanted->partition);
-	if (moving)
+	if (reassign_as_json(t))
+		say_json_replica(wanted->topic, wanted->partition,
+			json_pack("{s:s, s:o, s:o}", "state",
+				moving ? "in progress" : same_ids(now, wanted) ? "completed" : "not moving",
+				"replicas", now ? json_ids(now->replicas, now->n) : json_null(), "wanted",
+				json_ids(wanted->replicas, wanted->n)));
+	else if (moving)
 		say("Reassignment of partition %s is still in progress.\n", name);
 	else if (same_ids(now, wanted))
 		say("Reassignment of partition %s is completed.\n", name);
@@ -91,8 +120,20 @@ static void say_state(struct tool *t, const struct placed *wanted, const struct 
 			ids_text(t, wanted->replicas, wanted->n));
 }
 
-/* The line about one replica's directory; whether it is on its way. */
-static bool say_dir_state(const struct placed *p, int32_t broker, const char *wanted, const struct dirs_of *d)
+static void json_dir_state(
+	const struct placed *p, int32_t broker, const char *wanted, const struct dirs_of *d)
+{
+	const char *state = !d->current ? "offline"
+		: d->future		 ? "in progress"
+		: strcmp(d->current, wanted) == 0 ? "completed"
+						  : "not moving";
+	say_json_replica(p->topic, p->partition,
+		json_pack("{s:i, s:s, s:s?, s:s?, s:s}", "broker", broker, "state", state, "log_dir",
+			d->current, "moves_to", d->future, "wanted", wanted));
+}
+
+/* The line about one replica's directory. */
+static void say_dir_state(const struct placed *p, int32_t broker, const char *wanted, const struct dirs_of *d)
 {
 	if (!d->current)
 		say("Partition %.*s-%d is not found in any live log dir on broker %d. There is likely an "
@@ -111,12 +152,11 @@ static bool say_dir_state(const struct placed *p, int32_t broker, const char *wa
 	else
 		say("Partition %.*s-%d on broker %d is not being moved from log dir %s to %s.\n",
 			SLICE_ARGS(p->topic), p->partition, broker, d->current, wanted);
-	return d->future != NULL;
 }
 
 static int verify_dirs(struct tool *t, struct admin *a, const struct plan *p, bool *moving)
 {
-	bool any = false;
+	bool any = false, json = reassign_as_json(t);
 	*moving = false;
 	for (unsigned i = 0; i < p->n; i++)
 		for (int32_t k = 0; k < p->v[i].n; k++) {
@@ -125,10 +165,12 @@ static int verify_dirs(struct tool *t, struct admin *a, const struct plan *p, bo
 				continue;
 			if (dirs_find(t, a, p->v[i].replicas[k], p->v[i].topic, p->v[i].partition, &d) < 0)
 				return -1;
-			*moving |= say_dir_state(&p->v[i], p->v[i].replicas[k], p->v[i].dirs[k], &d);
+			(json ? json_dir_state : say_dir_state)(&p->v[i], p->v[i].replicas[k],
+				p->v[i].dirs[k], &d);
+			*moving |= d.future != NULL;
 			any = true;
 		}
-	if (!any)
+	if (!any && !json)
 		say("\n");
 	return 0;
 }
@@ -144,7 +186,8 @@ static int verify(struct tool *t, struct admin *a)
 	struct slice *topics = plan_topics(t, &wanted, &n);
 	if (placed_now(t, a, topics, n, true, &now) < 0)
 		return -1;
-	say("Status of partition reassignment:\n");
+	if (!reassign_as_json(t))
+		say("Status of partition reassignment:\n");
 	for (unsigned i = 0; i < wanted.n; i++)
 		say_state(t, &wanted.v[i], plan_find(&now, wanted.v[i].topic, wanted.v[i].partition),
 			moves_find(&moves, wanted.v[i].topic, wanted.v[i].partition) != NULL);
@@ -236,6 +279,10 @@ static int generate(struct tool *t, struct admin *a)
 		if (spread(t, brokers, n_brokers, &proposed.v[i], (int32_t)(next - i)) < 0)
 			return -1;
 	}
+	if (reassign_as_json(t)) {
+		say("{\"current\":%s,\"proposed\":%s}\n", plan_json(t, &now), plan_json(t, &proposed));
+		return 0;
+	}
 	say("Current partition replica assignment\n%s\n\n", plan_json(t, &now));
 	say("Proposed partition reassignment configuration\n%s\n", plan_json(t, &proposed));
 	return 0;
@@ -274,9 +321,9 @@ static int set_throttles(struct tool *t, struct admin *a, const struct moves *mo
 	int64_t between = args_int(&t->args, THROTTLE), dirs = args_int(&t->args, DIR_THROTTLE);
 	if (between < 0 && dirs < 0)
 		return 0;
-	say("Warning: You must run --verify periodically, until the reassignment completes, to ensure the "
-	    "throttle is "
-	    "removed.\n");
+	remark(reassign_as_json(t),
+		"Warning: You must run --verify periodically, until the reassignment completes, to ensure "
+		"the throttle is removed.\n");
 	if (between >= 0 && throttles_set(t, a, moves, wanted, current, between) < 0)
 		return -1;
 	return dirs >= 0 ? throttles_set_dirs(t, a, wanted, dirs) : 0;
@@ -287,6 +334,30 @@ static void say_names(const struct plan *p)
 	for (unsigned i = 0; i < p->n; i++)
 		say("%s%.*s-%d", i ? "," : "", SLICE_ARGS(p->v[i].topic), p->v[i].partition);
 	say("\n");
+}
+
+/* What the partitions were, for the way back; told before anything is asked for, even if that fails. */
+static void say_before(struct tool *t, const struct plan *current)
+{
+	if (!reassign_as_json(t))
+		say("Current partition replica assignment\n\n%s\n\nSave this to use as the "
+		    "--reassignment-json-file option during rollback\n",
+			plan_json(t, current));
+	else
+		say("{\"current\":%s}\n", plan_json(t, current));
+}
+
+static void say_started(struct tool *t, const struct plan *wanted)
+{
+	if (reassign_as_json(t)) {
+		for (unsigned i = 0; i < wanted->n; i++)
+			say_json_replica(wanted->v[i].topic, wanted->v[i].partition,
+				json_pack("{s:s, s:o}", "state", "started", "replicas",
+					json_ids(wanted->v[i].replicas, wanted->v[i].n)));
+		return;
+	}
+	say("Successfully started partition reassignment%s for ", wanted->n == 1 ? "" : "s");
+	say_names(wanted);
 }
 
 static int execute(struct tool *t, struct admin *a)
@@ -308,17 +379,13 @@ static int execute(struct tool *t, struct admin *a)
 			"reassignment.");
 	if (find_current(t, a, &wanted, &current) < 0)
 		return -1;
-	say("Current partition replica assignment\n\n%s\n\nSave this to use as the --reassignment-json-file "
-	    "option during "
-	    "rollback\n",
-		plan_json(t, &current));
+	say_before(t, &current);
 	if (set_throttles(t, a, &moves, &wanted, &current) < 0 ||
 		moves_start(t, a, &wanted, false, &errors, &n_errors) < 0)
 		return -1;
 	if (errors)
 		return tool_fail(t, "TerseException", "Error reassigning partition(s):\n%s", errors);
-	say("Successfully started partition reassignment%s for ", wanted.n == 1 ? "" : "s");
-	say_names(&wanted);
+	say_started(t, &wanted);
 	return dirs_move(t, a, &wanted, args_int(&t->args, TIMEOUT));
 }
 
@@ -340,8 +407,23 @@ static int cancel_dirs(struct tool *t, struct admin *a, const struct plan *p)
 		}
 	if (any)
 		return dirs_move(t, a, p, args_int(&t->args, TIMEOUT));
-	say("None of the specified partition moves are active."); /* as Kafka's: without an end of the line */
+	if (!reassign_as_json(t))
+		say("None of the specified partition moves are active."); /* without an end of the line */
 	return 0;
+}
+
+static void say_cancelled(struct tool *t, const struct plan *active)
+{
+	if (reassign_as_json(t)) {
+		for (unsigned i = 0; i < active->n; i++)
+			say_json_replica(active->v[i].topic, active->v[i].partition,
+				json_pack("{s:s}", "state", "cancelled"));
+	} else if (active->n) {
+		say("Successfully cancelled partition reassignment%s for: ", active->n == 1 ? "" : "s");
+		say_names(active);
+	} else {
+		say("None of the specified partition reassignments are active.\n");
+	}
 }
 
 static int cancel(struct tool *t, struct admin *a)
@@ -361,12 +443,7 @@ static int cancel(struct tool *t, struct admin *a)
 	if (errors)
 		return tool_fail(t, "TerseException", "Error cancelling partition reassignment%s for:\n%s",
 			n_errors == 1 ? "" : "s", errors);
-	if (active.n) {
-		say("Successfully cancelled partition reassignment%s for: ", active.n == 1 ? "" : "s");
-		say_names(&active);
-	} else {
-		say("None of the specified partition reassignments are active.\n");
-	}
+	say_cancelled(t, &active);
 	if (cancel_dirs(t, a, &wanted) < 0)
 		return -1;
 	return args_has(&t->args, PRESERVE_THROTTLES) ? 0 : throttles_clear(t, a, &wanted);
@@ -374,22 +451,14 @@ static int cancel(struct tool *t, struct admin *a)
 
 /* ---- list ---- */
 
-static json_t *json_ids(const int32_t *ids, int32_t n)
-{
-	json_t *all = json_array();
-	for (int32_t i = 0; i < n; i++)
-		json_array_append_new(all, json_integer(ids[i]));
-	return all;
-}
-
 static void say_move(
 	struct tool *t, struct slice topic, const struct list_partition_reassignments_response_partition *p)
 {
 	if (args_has(&t->args, JSON)) {
-		out_json(json_pack("{s:s%, s:i, s:o, s:o, s:o}", "topic", topic.p, (size_t)topic.n,
-			"partition", p->partition_index, "replicas", json_ids(p->replicas, p->n_replicas),
-			"adding", json_ids(p->adding_replicas, p->n_adding_replicas), "removing",
-			json_ids(p->removing_replicas, p->n_removing_replicas)));
+		say_json_replica(topic, p->partition_index,
+			json_pack("{s:o, s:o, s:o}", "replicas", json_ids(p->replicas, p->n_replicas),
+				"adding", json_ids(p->adding_replicas, p->n_adding_replicas), "removing",
+				json_ids(p->removing_replicas, p->n_removing_replicas)));
 		return;
 	}
 	say("%.*s-%d: replicas: %s.", SLICE_ARGS(topic), p->partition_index,
@@ -436,13 +505,13 @@ static const struct {
 		execute },
 	{ VERIFY, ARGS_SET(PLAN_FILE), ARGS_SET(PRESERVE_THROTTLES), verify },
 	{ CANCEL, ARGS_SET(PLAN_FILE), ARGS_SET(PRESERVE_THROTTLES) | ARGS_SET(TIMEOUT), cancel },
-	{ LIST, 0, ARGS_SET(JSON), list },
+	{ LIST, 0, 0, list },
 };
 
 /* The action's place in the table; what is wrong is in args->refused. */
 static size_t check(struct args *args)
 {
-	const uint64_t always = ARGS_SET(BOOTSTRAP) | ARGS_SET(COMMAND_CONFIG);
+	const uint64_t always = ARGS_SET(BOOTSTRAP) | ARGS_SET(COMMAND_CONFIG) | ARGS_SET(JSON);
 	uint64_t all = 0;
 	size_t chosen = 0;
 	for (size_t i = 0; i < countof(actions); i++) {
@@ -490,7 +559,10 @@ static int run(struct tool *t)
 	admin_close(a);
 	if (rc == 0)
 		return 0;
-	say("%s\n", said_of(t)); /* on standard output, as Kafka's command */
+	if (reassign_as_json(t))
+		out_json(json_pack("{s:s}", "error", said_of(t)));
+	else
+		say("%s\n", said_of(t)); /* on standard output, as Kafka's command */
 	return tool_trace(t);
 }
 

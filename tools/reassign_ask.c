@@ -186,8 +186,12 @@ static int move_one(struct tool *t, struct admin *a, const struct placed *p, int
 	if (code)
 		return tool_fail(t, "AdminCommandFailedException", "Failed to alter dir for %.*s-%d-%d",
 			SLICE_ARGS(p->topic), p->partition, broker);
-	say("Successfully started moving log directory to %s for replica %.*s-%d with broker %d \n", dir,
-		SLICE_ARGS(p->topic), p->partition, broker);
+	if (reassign_as_json(t))
+		say_json_replica(p->topic, p->partition,
+			json_pack("{s:i, s:s, s:s}", "broker", broker, "state", "started", "log_dir", dir));
+	else
+		say("Successfully started moving log directory to %s for replica %.*s-%d with broker %d \n",
+			dir, SLICE_ARGS(p->topic), p->partition, broker);
 	return 0;
 }
 
@@ -281,17 +285,18 @@ int throttles_clear(struct tool *t, struct admin *a, const struct plan *p)
 	for (unsigned i = 0; i < p->n; i++)
 		for (int32_t k = 0; k < p->v[i].n; k++)
 			add_id(t, &brokers, p->v[i].replicas[k]);
-	say("Clearing broker-level throttles on broker%s %s\n", brokers.n == 1 ? "" : "s",
+	bool aside = reassign_as_json(t);
+	remark(aside, "Clearing broker-level throttles on broker%s %s\n", brokers.n == 1 ? "" : "s",
 		ids_text(t, brokers.v, brokers.n));
 	for (int32_t i = 0; i < brokers.n; i++)
 		if (set(t, a, SETTINGS_BROKER, tool_printf(t, "%d", brokers.v[i]), broker_throttles,
 			    countof(broker_throttles), NULL) < 0)
 			return -1;
 	struct slice *topics = plan_topics(t, p, &n_topics);
-	say("Clearing topic-level throttles on topic%s ", n_topics == 1 ? "" : "s");
+	remark(aside, "Clearing topic-level throttles on topic%s ", n_topics == 1 ? "" : "s");
 	for (unsigned i = 0; i < n_topics; i++)
-		say("%s%.*s", i ? "," : "", SLICE_ARGS(topics[i]));
-	say("\n");
+		remark(aside, "%s%.*s", i ? "," : "", SLICE_ARGS(topics[i]));
+	remark(aside, "\n");
 	for (unsigned i = 0; i < n_topics; i++)
 		if (set(t, a, SETTINGS_TOPIC, tool_text(t, topics[i]), topic_throttles,
 			    countof(topic_throttles), NULL) < 0)
@@ -408,7 +413,7 @@ int throttles_set(struct tool *t, struct admin *a, const struct moves *now, cons
 		if (set(t, a, SETTINGS_BROKER, tool_printf(t, "%d", brokers.v[i]), broker_throttles, 2,
 			    values) < 0)
 			return -1;
-	say("The inter-broker throttle limit was set to %s B/s\n", rate);
+	remark(reassign_as_json(t), "The inter-broker throttle limit was set to %s B/s\n", rate);
 	return 0;
 }
 
@@ -424,6 +429,6 @@ int throttles_set_dirs(struct tool *t, struct admin *a, const struct plan *p, in
 		if (set(t, a, SETTINGS_BROKER, tool_printf(t, "%d", brokers.v[i]), &broker_throttles[2], 1,
 			    &rate) < 0)
 			return -1;
-	say("The replica-alter-dir throttle limit was set to %s B/s\n", rate);
+	remark(reassign_as_json(t), "The replica-alter-dir throttle limit was set to %s B/s\n", rate);
 	return 0;
 }

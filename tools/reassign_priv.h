@@ -6,6 +6,8 @@
 #include "list_partition_reassignments.kmsg.h"
 #include "tools/admin.h"
 
+#include <jansson.h>
+
 /* A partition and where it is, or where it is to be. */
 struct placed {
 	struct slice topic;
@@ -20,6 +22,12 @@ struct plan {
 	struct placed *v;
 	unsigned n;
 };
+
+/* --json: standard output is for that alone. */
+bool reassign_as_json(const struct tool *t);
+json_t *json_ids(const int32_t *ids, int32_t n);
+/* One line: {"topic", "partition"} and what `more`, an object, has; takes it over. */
+void say_json_replica(struct slice topic, int32_t partition, json_t *more);
 
 /* What the cluster is about. */
 struct moves {

@@ -20,6 +20,11 @@ static void a_window_and_the_total(void)
 	perf_stats_total(&s, 11000, &out);
 	CU_ASSERT_STRING_EQUAL(out.s, "4 records sent, 0.400000 records/sec (0.20 MB/sec), 10.75 ms avg "
 		"latency, 30.00 ms max latency, 10 ms 50th, 30 ms 95th, 30 ms 99th, 30 ms 99.9th.\n");
+	json_t *figures = perf_stats_json(&s, 11000);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(figures, "records")), 4);
+	CU_ASSERT_EQUAL(json_real_value(json_object_get(figures, "latency_avg_ms")), 10.75);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(figures, "latency_p95_ms")), 30);
+	json_decref(figures);
 	perf_stats_free(&s);
 	text_free(&out);
 }
@@ -32,6 +37,9 @@ static void nothing_was_sent(void)
 	perf_stats_total(&s, 1000, &out);
 	CU_ASSERT(out.s && strstr(out.s, "0 records sent, 0.000000 records/sec (0.00 MB/sec), NaN ms "
 		"avg") == out.s);
+	json_t *figures = perf_stats_json(&s, 1000);
+	CU_ASSERT(json_is_null(json_object_get(figures, "latency_avg_ms")));
+	json_decref(figures);
 	perf_stats_free(&s);
 	text_free(&out);
 }
