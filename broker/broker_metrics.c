@@ -102,6 +102,7 @@ static void put_sessions(const struct census *c, struct page *p)
 	put(p, METRIC_FETCH_SESSIONS, sessions);
 	put(p, METRIC_FETCH_SESSION_PARTITIONS, partitions);
 	put(p, METRIC_FETCH_SESSIONS_EVICTED, evicted);
+	put(p, METRIC_REQUEST_QUEUE, c->requests_in_line);
 }
 
 static void put_states(const struct census *c, struct page *p)
@@ -137,18 +138,41 @@ static void put_loads(const struct census *c, struct page *p)
 	put_real(p, METRIC_LOAD_TIME_AVG, n > 0 ? (double)sum_ms / n : (double)NAN);
 }
 
+/* What waits in each of Kafka's purgatories. */
 static void put_waiting(const struct census *c, struct page *p)
 {
-	uint64_t sessions = 0, rebalances = 0;
+	enum { PRODUCE, FETCH, DELETE_RECORDS, HEARTBEAT, REBALANCE, TOPIC, ELECT_LEADER, PURGATORIES };
+	static const char *const names[PURGATORIES] = { "Produce",   "Fetch", "DeleteRecords", "Heartbeat",
+							"Rebalance", "topic", "ElectLeader" };
+	uint64_t n[PURGATORIES] = { [TOPIC] = c->topics_awaited, [ELECT_LEADER] = c->elections_awaited };
 	for (int i = 0; i < c->n_cores; i++) {
-		sessions += c->groups[i].sessions;
-		rebalances += c->groups[i].rebalances;
+		n[PRODUCE] += c->cores[i].waits.produce;
+		n[FETCH] += c->cores[i].waits.fetch;
+		n[DELETE_RECORDS] += c->cores[i].waits.delete_records;
+		n[HEARTBEAT] += c->groups[i].sessions;
+		n[REBALANCE] += c->groups[i].rebalances;
 	}
 	for (enum metric i = METRIC_PURGATORY_SIZE; i <= METRIC_DELAYED_OPERATIONS; i++) {
 		page_head(p, i);
-		page_whole(p, i, LABELS("Heartbeat"), sessions);
-		page_whole(p, i, LABELS("Rebalance"), rebalances);
+		for (int k = 0; k < PURGATORIES; k++)
+			page_whole(p, i, LABELS(names[k]), n[k]);
 	}
+}
+
+static void put_expired(const struct census *c, struct page *p)
+{
+	struct api_waits all = { 0 };
+	for (int i = 0; i < c->n_cores; i++) {
+		all.produce_expired += c->cores[i].waits.produce_expired;
+		all.consumer_expired += c->cores[i].waits.consumer_expired;
+		all.follower_expired += c->cores[i].waits.follower_expired;
+		all.delete_expired += c->cores[i].waits.delete_expired;
+	}
+	put(p, METRIC_PRODUCE_EXPIRED, all.produce_expired);
+	page_head(p, METRIC_FETCH_EXPIRED);
+	page_whole(p, METRIC_FETCH_EXPIRED, LABELS("consumer"), all.consumer_expired);
+	page_whole(p, METRIC_FETCH_EXPIRED, LABELS("follower"), all.follower_expired);
+	put(p, METRIC_DELETE_EXPIRED, all.delete_expired);
 }
 
 static int64_t of_commit(enum metric metric, const struct census_commit *commit)
@@ -178,6 +202,7 @@ static void put_groups(const struct census *c, struct page *p)
 	put_states(c, p);
 	put_loads(c, p);
 	put_waiting(c, p);
+	put_expired(c, p);
 	for (enum metric i = METRIC_GROUP_OFFSET; i <= METRIC_GROUP_BEHIND; i++)
 		put_commits(c, p, i);
 	for (int core = 0; core < c->n_cores; core++)
@@ -291,6 +316,7 @@ static uint64_t of_partition(enum metric metric, const struct census_partition *
 	case METRIC_UNDER_MIN_ISR: return t->under_min_isr;
 	case METRIC_AT_MIN_ISR: return t->at_min_isr;
 	case METRIC_PRODUCER_IDS: return t->producers;
+	case METRIC_REASSIGNING: return t->moving;
 	}
 	must_not_reach("a metric of partitions");
 }
@@ -364,7 +390,7 @@ static void put_partitions(const struct census *c, struct page *p)
 	put_dirs(c, p);
 	put_cleaner(c, p);
 	put_moves(c, p);
-	for (enum metric i = METRIC_PARTITIONS; i <= METRIC_PRODUCER_IDS; i++) {
+	for (enum metric i = METRIC_PARTITIONS; i <= METRIC_REASSIGNING; i++) {
 		uint64_t sum = 0;
 		for (int k = 0; k < c->n_partitions; k++)
 			sum += of_partition(i, &c->partitions[k]);

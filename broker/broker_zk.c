@@ -115,6 +115,7 @@ bool broker_open_zookeeper(struct broker *b)
 		.left_behind = read_session(b),
 		.keep = keep_session,
 		.arg = b,
+		.metrics = metrics_control(b->metrics),
 	};
 	log_info(LOGGER, "Connecting to zookeeper on %s", c->zookeeper_connect);
 	b->zkc = zkc_open(b->control, &config);

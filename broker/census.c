@@ -35,6 +35,7 @@ static void core_run(struct reactor *there, struct call *call)
 		out->sessions = sessions_count(sessions);
 		out->session_partitions = sessions_partitions(sessions);
 		out->sessions_evicted = sessions_evicted(sessions);
+		out->waits = v->b->api.cores[core]->waits;
 	}
 	if (v->census->has_net)
 		net_count(v->b->net, core, &out->net);
@@ -53,6 +54,7 @@ static void tell_role(const struct partition *p, struct census_partition *out)
 	out->under_replicated = isr < replicas;
 	out->under_min_isr = isr < least;
 	out->at_min_isr = isr == least;
+	out->moving = p->role.moving;
 }
 
 static void tell(const struct partition *p, struct census_partition *out)
@@ -167,6 +169,9 @@ static void ask_control(struct broker *b, struct census *c)
 		controller_figures(b->controller, &c->controller);
 	if (!c->has_rooms || !b->logdirs)
 		return;
+	c->requests_in_line = (uint64_t)b->api.n_line;
+	c->topics_awaited = (uint64_t)b->api.topics_awaited;
+	c->elections_awaited = (uint64_t)b->api.elections_awaited;
 	c->dirs = mem_zalloc((size_t)b->logdirs->n * sizeof *c->dirs);
 	for (; c->n_dirs < b->logdirs->n; c->n_dirs++)
 		c->dirs[c->n_dirs] = (struct census_dir){ b->logdirs->dirs[c->n_dirs].path,

@@ -6,6 +6,7 @@
 #ifndef SAMSA_CENSUS_H
 #define SAMSA_CENSUS_H
 
+#include "broker/api/api.h"
 #include "broker/cluster/meta.h"
 #include "broker/cluster/zkc.h"
 #include "broker/controller/controller.h"
@@ -26,7 +27,7 @@ struct census_partition {
 	int32_t index;
 	int home;
 	bool here, leader, failed;
-	bool under_replicated, under_min_isr, at_min_isr;
+	bool under_replicated, under_min_isr, at_min_isr, moving;
 	int isr, replicas;
 	int64_t start, end, stable_lag;
 	uint64_t size;
@@ -40,6 +41,7 @@ struct census_core {
 	int sessions;                /* of fetches */
 	int64_t session_partitions;
 	uint64_t sessions_evicted;
+	struct api_waits waits;
 	struct net_counters net;
 };
 
@@ -84,6 +86,7 @@ struct census {
 	int n_dirs;
 	struct manager_cleaner_figures cleaner; /* zero: it is switched off */
 	struct manager_move_figures moves;
+	uint64_t requests_in_line, topics_awaited, elections_awaited;
 	bool has_controller;
 	struct controller_figures controller;
 	bool has_zk;

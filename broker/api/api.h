@@ -48,6 +48,13 @@ struct api_row {
 	void (*handle)(struct request *req);
 };
 
+/* What of one core waits for others or for time, and what did so until its time was up: Kafka's purgatories.
+ * Of Produce it is the hops to this core, of DeleteRecords the partitions. */
+struct api_waits {
+	uint64_t produce, fetch, delete_records; /* now */
+	uint64_t produce_expired, consumer_expired, follower_expired, delete_expired;
+};
+
 /* One core's part: owned by that core. */
 struct api_core {
 	unsigned magic;
@@ -65,6 +72,7 @@ struct api_core {
 	struct log_limit bad_frames;
 	struct metrics_core *metrics;
 	struct tally tally;
+	struct api_waits waits;
 };
 
 struct api {
@@ -82,6 +90,9 @@ struct api {
 	struct topics topics;
 	struct producer_ids *producer_ids;
 	struct list line;           /* requests for which no fiber is free */
+	int n_line;
+	int topics_awaited;         /* requests that wait for topics to come or go */
+	int elections_awaited;
 	int fibers;
 	bool draining;
 	struct fiber_event idle;    /* the last fiber has ended, after api_drain() has begun */

@@ -113,6 +113,7 @@ static void woken(struct partition_wait *w)
 		return;
 	}
 	timer_cancel(hop_core(&p->hop)->reactor, &p->timeout);
+	hop_core(&p->hop)->waits.delete_records--;
 	hop_done(&p->hop);
 }
 
@@ -122,6 +123,8 @@ static void timed_out(struct reactor *here, struct timer *t)
 	must(here == hop_core(&p->hop)->reactor);
 	partition_unwait(&p->wait);
 	p->error = KERR_REQUEST_TIMED_OUT;
+	hop_core(&p->hop)->waits.delete_records--;
+	hop_core(&p->hop)->waits.delete_expired++;
 	hop_done(&p->hop);
 }
 
@@ -139,6 +142,7 @@ static void delete(struct hop_part *hop)
 	p->wait = (struct partition_wait){ .wake = woken };
 	partition_wait_deletion(p->partition, &p->wait);
 	p->timeout.fire = timed_out;
+	hop_core(hop)->waits.delete_records++;
 	timer_arm(hop_core(hop)->reactor, &p->timeout, max_of(s->msg.timeout_ms, 0));
 }
 

@@ -289,6 +289,7 @@ static void control_fiber(void *arg)
 	while ((next = list_pop_front(&api->line))) {
 		struct request *req = list_entry(next, struct request, link);
 		CHECK_OBJ(req, REQUEST_MAGIC);
+		api->n_line--;
 		req->times.started_ns = sys_mono_ns();
 		req->next(req);
 	}
@@ -305,6 +306,7 @@ static void on_control(struct reactor *here, struct msg *m)
 	struct api *api = req->core->api;
 	must(here == api->control);
 	list_push_back(&api->line, &req->link);
+	api->n_line++;
 	if (api->fibers == API_FIBERS_MAX)
 		return;
 	must(fiber_start(here, "requests", control_fiber, api) != NULL);

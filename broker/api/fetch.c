@@ -309,6 +309,11 @@ static void again(struct reactor *here, struct deferred *d)
 static void deadline(struct reactor *here, struct timer *t)
 {
 	struct fetch *f = container_of(t, struct fetch, deadline);
+	struct api_waits *waits = &f->req->core->waits;
+	if (f->replica_id >= 0)
+		waits->follower_expired++;
+	else
+		waits->consumer_expired++;
 	if (!f->reading)
 		reactor_defer(here, &f->again);
 }
@@ -338,6 +343,7 @@ static void round_done(struct fetch *f)
 	f->reading = false;
 	if (is_enough(f)) {
 		timer_cancel(here, &f->deadline);
+		f->req->core->waits.fetch -= f->has_deadline;
 		reactor_undefer(here, &f->again);
 		respond(f);
 		return;
@@ -345,6 +351,7 @@ static void round_done(struct fetch *f)
 	if (!f->has_deadline) {
 		int64_t wait_ms = min_of(f->msg.max_wait_ms, WAIT_MAX_MS);
 		f->has_deadline = true;
+		f->req->core->waits.fetch++;
 		f->deadline_ns = reactor_now_ns(here) + wait_ms * 1000000;
 		timer_arm(here, &f->deadline, wait_ms);
 	}

@@ -95,13 +95,16 @@ static bool has_leader(void *arg, const struct metadata *m)
 /* Who was elected is in this broker's metadata before the answer, or time is out. */
 static void wait_elected(struct request *req, struct asked *all, int32_t timeout_ms)
 {
-	struct metastore *store = req->core->api->topics.metastore;
+	struct api *api = req->core->api;
+	struct metastore *store = api->topics.metastore;
 	int64_t until_ns = sys_mono_ns() + (int64_t)timeout_ms * 1000000;
+	api->elections_awaited++;
 	for (int32_t i = 0; i < all->n; i++) {
 		int64_t left_ms = max_of((until_ns - sys_mono_ns()) / 1000000, (int64_t)0);
 		if (!all->v[i].error && !metastore_wait(store, has_leader, &all->v[i], left_ms))
 			all->v[i].error = KERR_REQUEST_TIMED_OUT;
 	}
+	api->elections_awaited--;
 }
 
 /* Of all partitions only those are told that were elected, or could not be. */

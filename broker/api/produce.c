@@ -49,6 +49,7 @@ struct hop {
 	struct api_core *there;
 	struct part *first, **last;
 	int pending;                   /* appends not yet done */
+	bool waits;                    /* with acks=all, until they are committed */
 };
 
 struct produce {
@@ -236,6 +237,7 @@ static void hop_back(struct reactor *here, struct msg *m)
 static void hop_done(struct hop *hop)
 {
 	timer_cancel(hop->there->reactor, &hop->timeout);
+	hop->there->waits.produce -= hop->waits;
 	if (hop->there == hop->req->core) {
 		hop_back(hop->there->reactor, &hop->msg);
 		return;
@@ -296,6 +298,7 @@ static void timed_out(struct reactor *here, struct timer *t)
 			p->error = KERR_REQUEST_TIMED_OUT;
 			abandoned++;
 		}
+	hop->there->waits.produce_expired += (uint64_t)abandoned;
 	hop->pending -= abandoned;
 	if (abandoned > 0 && hop->pending == 0)
 		hop_done(hop);
@@ -309,8 +312,11 @@ static void hop_run(struct reactor *here, struct msg *m)
 	hop->pending = 1; /* this function itself */
 	for (struct part *p = hop->first; p; p = p->next)
 		append(p, s->msg.acks == ACKS_ALL);
-	if (s->msg.acks == ACKS_ALL && hop->pending > 1)
+	if (s->msg.acks == ACKS_ALL && hop->pending > 1) {
+		hop->waits = true;
+		hop->there->waits.produce++;
 		timer_arm(here, &hop->timeout, max_of(s->msg.timeout_ms, 0));
+	}
 	if (--hop->pending == 0)
 		hop_done(hop);
 }

@@ -166,17 +166,19 @@ static void create_all(struct creating *c)
 static void wait_created(struct request *req, const struct create_topics_request *msg,
 			 struct create_topics_response *out)
 {
-	const struct topics *topics = &req->core->api->topics;
+	struct api *api = req->core->api;
 	int64_t until_ns = sys_mono_ns() + (int64_t)msg->timeout_ms * 1000000;
+	api->topics_awaited++;
 	for (int32_t i = 0; i < out->n_topics; i++) {
 		struct create_topics_response_topic *t = &out->topics[i];
 		int64_t left_ms = max_of((until_ns - sys_mono_ns()) / 1000000, (int64_t)0);
-		if (t->error_code || topics_wait_leaders(topics, t->name, t->num_partitions, left_ms))
+		if (t->error_code || topics_wait_leaders(&api->topics, t->name, t->num_partitions, left_ms))
 			continue;
 		t->error_code = KERR_REQUEST_TIMED_OUT;
 		t->num_partitions = -1;
 		t->replication_factor = -1;
 	}
+	api->topics_awaited--;
 }
 
 void handle_create_topics(struct request *req)
@@ -281,13 +283,16 @@ static void delete_all(struct request *req, const struct delete_topics_request *
 
 static void wait_deleted(struct request *req, int32_t timeout_ms, struct delete_topics_response *out)
 {
+	struct api *api = req->core->api;
 	int64_t until_ns = sys_mono_ns() + (int64_t)timeout_ms * 1000000;
+	api->topics_awaited++;
 	for (int32_t i = 0; i < out->n_responses; i++) {
 		struct delete_topics_response_topic *t = &out->responses[i];
 		int64_t left_ms = max_of((until_ns - sys_mono_ns()) / 1000000, (int64_t)0);
-		if (!t->error_code && !topics_wait_gone(&req->core->api->topics, t->name, left_ms))
+		if (!t->error_code && !topics_wait_gone(&api->topics, t->name, left_ms))
 			t->error_code = KERR_REQUEST_TIMED_OUT;
 	}
+	api->topics_awaited--;
 }
 
 void handle_delete_topics(struct request *req)
@@ -362,6 +367,7 @@ void handle_create_partitions(struct request *req)
 			msg.topics[i].name, (int16_t)error, words(why) };
 	}
 	int64_t until_ns = sys_mono_ns() + (int64_t)msg.timeout_ms * 1000000;
+	req->core->api->topics_awaited++;
 	for (int32_t i = 0; !msg.validate_only && i < msg.n_topics; i++) {
 		int64_t left_ms = max_of((until_ns - sys_mono_ns()) / 1000000, (int64_t)0);
 		if (!out.results[i].error_code &&
@@ -369,6 +375,7 @@ void handle_create_partitions(struct request *req)
 					 left_ms))
 			out.results[i].error_code = KERR_REQUEST_TIMED_OUT;
 	}
+	req->core->api->topics_awaited--;
 	create_partitions_response_encode(response_begin(req), req->version, &out);
 	response_send(req);
 }

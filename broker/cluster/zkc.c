@@ -371,19 +371,24 @@ void zkc_figures(const struct zkc *z, struct zkc_figures *out)
 struct caller {
 	struct fiber_event answered;
 	size_t left;
+	struct metrics_core *metrics;
+	int64_t sent_ns;
 };
 
 static void answered(struct zk_req *req)
 {
 	struct caller *c = req->ctx;
 	must(c->left > 0);
+	if (c->metrics)
+		histogram_record(c->metrics, METRIC_ZK_LATENCY, 0,
+				 (uint64_t)(sys_mono_ns() - c->sent_ns) / 1000);
 	if (--c->left == 0)
 		fiber_event_set(&c->answered);
 }
 
 static void call_all_once(struct zkc *z, struct zk_req *reqs, size_t n)
 {
-	struct caller c = { .left = n };
+	struct caller c = { .left = n, .metrics = z->config.metrics };
 	while (!z->era && !z->closing)
 		fiber_wait(z->control, &z->changed);
 	if (!z->era) {
@@ -392,6 +397,7 @@ static void call_all_once(struct zkc *z, struct zk_req *reqs, size_t n)
 		return;
 	}
 	fiber_event_init(&c.answered);
+	c.sent_ns = sys_mono_ns();
 	for (size_t i = 0; i < n; i++)
 		zk_send(z->era->zk, &reqs[i], answered, &c);
 	fiber_wait(z->control, &c.answered);

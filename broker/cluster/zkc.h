@@ -11,6 +11,7 @@
 #define SAMSA_CLUSTER_ZKC_H
 
 #include "broker/base/list.h"
+#include "broker/metrics/metrics.h"
 #include "broker/reactor/fiber.h"
 #include "zkutil/zk.h"
 
@@ -44,6 +45,7 @@ struct zkc_config {
 	/* Told of each session, for safekeeping. May be NULL. */
 	void (*keep)(void *arg, const struct zk_session *session);
 	void *arg;
+	struct metrics_core *metrics; /* the control reactor's; NULL: nothing is counted */
 };
 
 /* Opens the first session; waits, and says so in the log, for as long as it takes. In a fiber. NULL when

@@ -173,6 +173,18 @@ static int32_t *replica_ids(struct arena *a, const struct ctl_partition *p,
 	return ids;
 }
 
+/* Those that come, or those that go. */
+static int32_t *moving_ids(struct arena *a, const struct ctl_partition *p, bool coming, int32_t *ret_n)
+{
+	int32_t *ids = arena_array(a, (size_t)p->n_replicas, sizeof *ids);
+	must(ids != NULL);
+	*ret_n = 0;
+	for (int i = 0; i < p->n_replicas; i++)
+		if (coming ? p->replicas[i].adding : p->replicas[i].removing)
+			ids[(*ret_n)++] = p->replicas[i].broker;
+	return ids;
+}
+
 static struct slice copy_name(struct arena *a, const char *name)
 {
 	struct slice s = slice_str(name);
@@ -205,6 +217,8 @@ static struct leader_and_isr_request_partition leader_row(struct arena *a, const
 		.leader_recovery_state = p->lead.recovering,
 	};
 	out.replicas = replica_ids(a, p, NULL, &out.n_replicas);
+	out.adding_replicas = moving_ids(a, p, true, &out.n_adding_replicas);
+	out.removing_replicas = moving_ids(a, p, false, &out.n_removing_replicas);
 	return out;
 }
 

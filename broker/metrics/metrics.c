@@ -8,7 +8,7 @@
 
 struct metrics {
 	unsigned magic;
-	int cores;
+	int cores;  /* and the control reactor, whose copy is the last */
 	const char *requests[METRICS_REQUESTS_MAX];
 	struct metrics_core *copies[];
 };
@@ -24,10 +24,10 @@ const struct metric_desc metric_descs[METRICS] = {
 struct metrics *metrics_new(int cores)
 {
 	must(cores > 0);
-	struct metrics *m = mem_zalloc(sizeof *m + (size_t)cores * sizeof m->copies[0]);
+	struct metrics *m = mem_zalloc(sizeof *m + ((size_t)cores + 1) * sizeof m->copies[0]);
 	m->magic = METRICS_MAGIC;
 	m->cores = cores;
-	for (int i = 0; i < cores; i++) {
+	for (int i = 0; i <= cores; i++) {
 		ALLOC_OBJ(m->copies[i], METRICS_CORE_MAGIC);
 		m->copies[i]->core = i;
 	}
@@ -44,7 +44,7 @@ void metrics_name_request(struct metrics *m, int request, const char *name)
 void metrics_free(struct metrics *m)
 {
 	CHECK_OBJ_NOTNULL(m, METRICS_MAGIC);
-	for (int i = 0; i < m->cores; i++)
+	for (int i = 0; i <= m->cores; i++)
 		FREE_OBJ(m->copies[i]);
 	FREE_OBJ(m);
 }
@@ -54,6 +54,12 @@ struct metrics_core *metrics_core(const struct metrics *m, int core)
 	CHECK_OBJ_NOTNULL(m, METRICS_MAGIC);
 	must(core >= 0 && core < m->cores);
 	return m->copies[core];
+}
+
+struct metrics_core *metrics_control(const struct metrics *m)
+{
+	CHECK_OBJ_NOTNULL(m, METRICS_MAGIC);
+	return m->copies[m->cores];
 }
 
 static void topic_counts_drop(struct hold *h)
@@ -95,7 +101,7 @@ uint64_t metrics_counter(const struct metrics *m, enum metric which)
 	uint64_t n = 0;
 	CHECK_OBJ_NOTNULL(m, METRICS_MAGIC);
 	must(which < METRICS_OF_CORES);
-	for (int i = 0; i < m->cores; i++)
+	for (int i = 0; i <= m->cores; i++)
 		n += now(&m->copies[i]->counters[which]);
 	return n;
 }
@@ -106,7 +112,7 @@ uint64_t metrics_requests(const struct metrics *m, int request, int version)
 	CHECK_OBJ_NOTNULL(m, METRICS_MAGIC);
 	must(request >= 0 && request < METRICS_REQUESTS_MAX);
 	must(version >= 0 && version < METRICS_VERSIONS_MAX);
-	for (int i = 0; i < m->cores; i++)
+	for (int i = 0; i <= m->cores; i++)
 		n += now(&m->copies[i]->requests[request][version]);
 	return n;
 }
@@ -117,7 +123,7 @@ uint64_t metrics_errors(const struct metrics *m, int request, int code)
 	CHECK_OBJ_NOTNULL(m, METRICS_MAGIC);
 	must(request >= 0 && request < METRICS_REQUESTS_MAX);
 	must(code >= -1 && code + 1 < METRICS_ERRORS_MAX);
-	for (int i = 0; i < m->cores; i++)
+	for (int i = 0; i <= m->cores; i++)
 		n += now(&m->copies[i]->errors[request][code + 1]);
 	return n;
 }
@@ -137,7 +143,7 @@ void metrics_summary(const struct metrics *m, enum metric which, int request, st
 	must(which >= METRICS_OF_CORES && which < METRICS_COUNTED);
 	must(request >= 0 && request < METRICS_REQUESTS_MAX);
 	*out = (struct histogram_sum){ 0 };
-	for (int i = 0; i < m->cores; i++) {
+	for (int i = 0; i <= m->cores; i++) {
 		const struct histogram *h = &m->copies[i]->summaries[which - METRICS_OF_CORES][request];
 		out->sum += now(&h->sum);
 		for (int b = 0; b < HISTOGRAM_BUCKETS; b++)

@@ -23,7 +23,7 @@ enum metric {
 	/* Where the parts of the table end. */
 	METRICS_OF_TOPICS = METRIC_BAD_OFFSET + 1,           /* counters of all topics and of each */
 	METRICS_OF_CORES = METRIC_REBALANCES + 1,            /* other counters */
-	METRICS_COUNTED = METRIC_LOG_FLUSH_TIME + 1,         /* histograms */
+	METRICS_COUNTED = METRIC_ZK_LATENCY + 1,             /* histograms */
 };
 
 enum {
@@ -144,6 +144,8 @@ void metrics_name_request(struct metrics *m, int request, const char *name);
 /* The cores count no more. */
 void metrics_free(struct metrics *m);
 struct metrics_core *metrics_core(const struct metrics *m, int core);
+/* The control reactor's own: for what is not of topics. */
+struct metrics_core *metrics_control(const struct metrics *m);
 
 /* With one hold. */
 struct topic_counts *topic_counts_new(int cores);

@@ -191,7 +191,8 @@ static enum kerr apply_role(struct manager *m, struct slice topic, const struct 
 	r.replicas = m->c.replicas[manager_home(m, topic, p->partition_index)];
 	r.role = (struct partition_role){ .leader = p->leader, .leader_epoch = p->leader_epoch,
 					  .controller_epoch = p->controller_epoch,
-					  .partition_epoch = p->partition_epoch };
+					  .partition_epoch = p->partition_epoch,
+					  .moving = p->n_adding_replicas + p->n_removing_replicas > 0 };
 	if (!take_ids(r.role.isr, &r.role.n_isr, p->isr, p->n_isr) ||
 	    !take_ids(r.role.replicas, &r.role.n_replicas, p->replicas, p->n_replicas))
 		return KERR_INVALID_REQUEST;

@@ -37,6 +37,7 @@ struct partition_role {
 	int32_t partition_epoch;
 	int32_t n_isr, n_replicas;
 	int32_t isr[PARTITION_REPLICAS_MAX], replicas[PARTITION_REPLICAS_MAX];
+	bool moving;                    /* replicas come or go */
 };
 
 struct partition {

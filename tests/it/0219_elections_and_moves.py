@@ -113,10 +113,11 @@ def called_off(admin, client):
     assert admin.move({"stuck": {0: [1]}}) == {"stuck": {0: 3}}, "and moves nowhere else"
 
 
-def figures(env, port, **expected):
-    """What metrics tell of the controller. Apache Kafka's are behind JMX."""
+def figures(env, port, reassigning, **expected):
+    """What metrics tell of replicas and of the controller. Apache Kafka's are behind JMX."""
     if env.target == "samsa":
         page = Page(port)
+        assert page("kafka_server_replicamanager_reassigningpartitions") == reassigning
         got = {name: page("kafka_controller_kafkacontroller_" + name) for name in expected}
         assert got == expected, got
 
@@ -159,7 +160,9 @@ def test(env):
         elections(admin)
         moves(admin, client)
         by_znode(admin, client)
+        figures(env, port, 0)
         waits(admin, client)
+        figures(env, port, 1)
         features(env, admin)
         broker.stop()
         broker.start()
@@ -167,7 +170,7 @@ def test(env):
         wait_for("the controller knows", lambda: admin.moving())
         called_off(admin, client)
         # 1 leads "turn" and one of "old", which 9 should; "stuck" is on its way out
-        figures(env, port, topicstodeletecount=1, topicsineligibletodeletecount=1, replicastodeletecount=4,
+        figures(env, port, 1, topicstodeletecount=1, topicsineligibletodeletecount=1, replicastodeletecount=4,
                 replicasineligibletodeletecount=0, preferredreplicaimbalancecount=2)
         words = broker.tool("org.apache.kafka.tools.LeaderElectionCommand", "--election-type", "preferred",
                             "--topic", "turn", "--partition", "0", status=1)

@@ -93,6 +93,10 @@ def check_broker(page):
     assert page("samsa_all_answered") == 1
     assert 0 < page("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent") <= 1
     cores(page)
+    assert page("kafka_server_zookeeperclientmetrics_zookeeperrequestlatencyms_count") > 0
+    assert page("kafka_network_requestchannel_requestqueuesize") == 0
+    for operation in ("Produce", "DeleteRecords", "topic", "ElectLeader"):
+        assert page("kafka_server_delayedoperationpurgatory_purgatorysize", delayedOperation=operation) == 0
     assert 0 < page("process_cpu_seconds_total") and 2 ** 20 < page("process_resident_memory_bytes")
     assert page.sum("samsa_core_cpu_seconds_total") <= page("process_cpu_seconds_total")
     assert 0 < page("process_open_fds") <= page("process_max_fds")

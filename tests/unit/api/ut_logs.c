@@ -144,6 +144,18 @@ static bool told(struct api_test *t, struct delete_records_response *got)
 	return delete_records_response_decode(&t->answer, 1, got) == 0;
 }
 
+/* How many DeleteRecords wait for followers, or did so in vain. */
+static void waits_are(const struct api_test *t, uint64_t now, uint64_t expired)
+{
+	uint64_t waits = 0, in_vain = 0;
+	for (int i = 0; i < AT_CORES; i++) {
+		waits += t->cores[i]->waits.delete_records;
+		in_vain += t->cores[i]->waits.delete_expired;
+	}
+	CU_ASSERT_EQUAL(waits, now);
+	CU_ASSERT_EQUAL(in_vain, expired);
+}
+
 static void with_follower(void)
 {
 	struct api_test t;
@@ -161,8 +173,10 @@ static void with_follower(void)
 	partition_follower_has(partition(&t), FOLLOWER, 6, 9);
 	at_turns(&t, 20);
 	CU_ASSERT_FALSE(t.answered);
+	waits_are(&t, 1, 2);
 	partition_follower_has(partition(&t), FOLLOWER, 7, 9);
 	CU_ASSERT_FATAL(at_wait(&t) && told(&t, &got));
+	waits_are(&t, 0, 2);
 	expect(&got, KERR_NONE, 7);
 	/* The leader is another one meanwhile. */
 	at_post(&t, KAPI_DELETE_RECORDS, 1, at_encode_delete_records, wish(8, LONG_MS));

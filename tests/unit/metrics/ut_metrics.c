@@ -49,6 +49,10 @@ static void cores_are_added_up(void)
 		metric_add_request(c, 0, 9);
 		metric_add_request(c, 0, METRICS_VERSIONS_MAX + 5);
 	}
+	struct histogram_sum zookeeper;
+	histogram_record(metrics_control(m), METRIC_ZK_LATENCY, 0, 5);
+	metrics_summary(m, METRIC_ZK_LATENCY, 0, &zookeeper);
+	CU_ASSERT_EQUAL(zookeeper.count, 1);
 	CU_ASSERT_EQUAL(metrics_counter(m, METRIC_REPLICATION_BYTES_OUT), 30);
 	CU_ASSERT_EQUAL(metrics_counter(m, METRIC_BYTES_IN), 21);
 	CU_ASSERT_EQUAL(metrics_counter(m, METRIC_BYTES_OUT), 0);
