@@ -505,7 +505,6 @@ static int describe(struct tool *t, struct admin *a)
 		if (groups_describe(a, t, names[i], &groups[i]) < 0)
 			return as_execution(t);
 	}
-	progress(NULL);
 	for (unsigned i = 0; i < n; i++) {
 		if (args_has(&t->args, MEMBERS)) {
 			if (args_has(&t->args, JSON))
@@ -567,6 +566,7 @@ static int delete_groups(struct tool *t, struct admin *a)
 	struct slice *deleted = tool_alloc(t, n * sizeof *deleted);
 	const char **failed = tool_alloc(t, n * sizeof *failed);
 	for (unsigned i = 0; i < n; i++) {
+		progress("deleting group %u of %u", i + 1, n);
 		if (groups_delete(a, t, names[i]) == 0) {
 			deleted[n_deleted++] = names[i];
 			continue;

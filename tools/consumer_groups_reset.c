@@ -413,6 +413,7 @@ int groups_reset(struct tool *t, struct admin *a)
 	struct plan *plans = tool_alloc(t, n * sizeof *plans);
 	for (unsigned i = 0; i < n; i++) {
 		plans[i].group = names[i];
+		progress("offsets of group %u of %u", i + 1, n);
 		int rc = plan_of(t, a, &plans[i]);
 		if (rc)
 			return rc;

@@ -277,7 +277,6 @@ static int check(struct dump *d, struct check *c, const struct names *all)
 			c->faults);
 		check_file(c, all->v[i]);
 	}
-	progress(NULL);
 	dump_end(d);
 	free(dir);
 	say("%" PRIu64 " files, %" PRIu64 " batches, %" PRIu64 " records: %" PRIu64 " faults\n", c->files,

@@ -20,6 +20,7 @@
 #include "list_transactions.kmsg.h"
 #include "tools/cluster.h"
 #include "tools/leaders.h"
+#include "tools/out.h"
 #include "tools/settings.h"
 
 #include <stdlib.h>
@@ -571,10 +572,14 @@ int explain_ask(struct tool *t, struct admin *a, const struct slice *names, unsi
 	if (ask_topics(t, a, names, n, options, e) < 0)
 		return -1;
 	ask_settings(t, a, names, n, e);
-	for (unsigned i = 0; i < e->n_brokers; i++)
+	for (unsigned i = 0; i < e->n_brokers; i++) {
+		progress("replicas of broker %d, %u of %u", e->brokers[i].id, i + 1, e->n_brokers);
 		ask_replicas(t, a, e, &e->brokers[i]);
-	for (unsigned i = 0; i < e->n_brokers; i++)
+	}
+	for (unsigned i = 0; i < e->n_brokers; i++) {
+		progress("partitions that broker %d leads, %u of %u", e->brokers[i].id, i + 1, e->n_brokers);
 		ask_leader(t, a, e, &e->brokers[i]);
+	}
 	ask_transactions(t, a, e);
 	if (options->groups != 0)
 		explain_groups(t, a, options, e);

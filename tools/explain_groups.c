@@ -8,6 +8,7 @@
 
 #include "broker/base/must.h"
 #include "broker/base/order.h"
+#include "tools/out.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,7 @@ static void ask_offsets(struct tool *t, struct admin *a, struct explained *e, st
 	if (entries * all->n > FETCH_ALL_ENTRIES_MAX)
 		of.n = -1;
 	for (unsigned at = 0, n; at < all->n; at += n) {
+		progress("offsets of groups, %u of %u", at, all->n);
 		const struct candidate *first = &all->v[at];
 		struct slice *ids = tool_alloc(t, at_once * sizeof *ids);
 		for (n = 0; at + n < all->n && n < at_once && in_one_question(&first[n], first); n++)
@@ -351,8 +353,10 @@ void explain_groups(
 	struct candidates all = { 0 };
 	if (!list_all(t, a, e, &all))
 		return;
-	for (unsigned at = 0; at < all.n;)
+	for (unsigned at = 0; at < all.n;) {
+		progress("members of groups, %u of %u", at, all.n);
 		at = describe_some(t, a, e, &all, at);
+	}
 	ask_offsets(t, a, e, &all);
 	for (int32_t i = 0; i < e->n_topics; i++)
 		take_topic(t, &e->topics[i], &all, options->groups);

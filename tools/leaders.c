@@ -10,6 +10,7 @@
 #include "delete_records.kmsg.h"
 #include "list_offsets.kmsg.h"
 #include "tools/cluster.h"
+#include "tools/out.h"
 
 /* One request to the leader of all `v`, which are in the order of topics. -1: the failure is all of theirs.
  */
@@ -157,6 +158,8 @@ static int rounds(struct admin *a, struct tool *t, const char *call, struct at_l
 		while (ask_next(a, t, v, n, asked, ask)) {
 		}
 		int again = left_for(v, n, &left);
+		if (left > 0)
+			progress("%u of %u partitions done", n - left, n);
 		if (left > 0 && !admin_again(a, again))
 			return out_of_time(t, call, v, n, again);
 	}

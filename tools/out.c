@@ -10,9 +10,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Whether a line of progress() stands on the terminal, which the next word takes away. */
+static bool progress_stands;
+
+static void end_progress(void)
+{
+	if (!progress_stands)
+		return;
+	progress_stands = false;
+	fputs("\r\033[K", stderr);
+	fflush(stderr);
+}
+
 void say(const char *format, ...)
 {
 	va_list ap;
+	end_progress();
 	va_start(ap, format);
 	vprintf(format, ap);
 	va_end(ap);
@@ -21,6 +34,7 @@ void say(const char *format, ...)
 __attribute__((format(printf, 2, 0)))
 static void to(FILE *where, const char *format, va_list ap)
 {
+	end_progress();
 	fflush(stdout);
 	vfprintf(where, format, ap);
 }
@@ -46,11 +60,13 @@ void remark(bool aside, const char *format, ...)
 
 void say_bytes(struct slice bytes)
 {
+	end_progress();
 	fwrite(bytes.p, 1, bytes.n, stdout);
 }
 
 void complain_bytes(struct slice bytes)
 {
+	end_progress();
 	fflush(stdout);
 	fwrite(bytes.p, 1, bytes.n, stderr);
 }
@@ -62,16 +78,14 @@ bool out_is_terminal(void)
 
 void progress(const char *format, ...)
 {
+	va_list ap;
 	if (!out_is_terminal() || isatty(STDERR_FILENO) != 1)
 		return;
-	fputs("\r\033[K", stderr);
-	if (!format)
-		return;
-	va_list ap;
 	va_start(ap, format);
 	to(stderr, format, ap);
 	va_end(ap);
 	fflush(stderr);
+	progress_stands = true;
 }
 
 void out_json(json_t *value)
@@ -84,6 +98,7 @@ void out_json(json_t *value)
 
 int out_flush(void)
 {
+	end_progress();
 	if (fflush(stdout) != 0)
 		return errno ? -errno : -EIO;
 	return ferror(stdout) ? -EIO : 0;

@@ -18,7 +18,8 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Any bytes, zeros too. */
 void say_bytes(struct slice bytes);
 void complain_bytes(struct slice bytes);
-/* A line that the next one writes over, on standard error, when both outputs are terminals; NULL ends it. */
+/* How far long work has come: a line on standard error, when both outputs are terminals, that is gone before
+ * whatever is said next. */
 void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool out_is_terminal(void);
 /* One line of JSON; takes the value over. */

@@ -224,6 +224,7 @@ static int delete(struct shell *s)
 	if (!is_meant(s, tool_printf(s->tool, "delete %zu node%s:", all.n, all.n == 1 ? "" : "s")))
 		return 1;
 	for (size_t i = all.n; i > 0; i--) { /* a node comes before those below it */
+		progress("%zu nodes to delete", i);
 		int32_t version = i == 1 ? wanted_version(s->tool) : ZK_ANY_VERSION;
 		if (write_one(s, zk_op_delete(all.nodes[i - 1].path, version)) < 0)
 			return -1;

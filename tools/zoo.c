@@ -5,6 +5,7 @@
 #include "broker/base/order.h"
 #include "broker/reactor/fiber.h"
 #include "broker/reactor/reactor.h"
+#include "tools/out.h"
 #include "zkutil/connect.h"
 
 #include <string.h>
@@ -284,8 +285,10 @@ int zoo_tree(struct zoo *z, const char *path, struct zoo_tree *out)
 	struct growing g = { .zoo = z };
 	enum zk_err err = ZK_OK;
 	grow(&g, path, NULL);
-	while (err == ZK_OK && g.read < g.n && g.n <= ZOO_NODES_MAX)
+	while (err == ZK_OK && g.read < g.n && g.n <= ZOO_NODES_MAX) {
+		progress("%zu nodes read", g.read);
 		err = read_some(&g);
+	}
 	bool gone = g.nodes[0].path == NULL;
 	*out = (struct zoo_tree){ .nodes = tool_alloc(z->tool, g.n * sizeof *out->nodes) };
 	for (size_t i = 0; i < g.n; i++) {

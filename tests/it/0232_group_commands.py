@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from harness import Cluster, kcat, wait_for
-from twin import Twins
+from twin import Twins, check_progress
 
 
 def test(env):
@@ -14,6 +14,7 @@ def test(env):
         prepare(env, twins)
         reset(env, twins)
         describe(twins)
+        progress(twins)
         with_members(env, twins)
         delete(twins)
         usage(twins)
@@ -95,6 +96,18 @@ def describe(twins):
         "", "--state", "--type", "--state --type", "--state Empty", "--state stable,empty", "--state STABLE", "--state no",
         "--type classic", "--type consumer", "--type=Classic,consumer")), shuffled=True)
     twins.same("consumer-groups", "BOOTSTRAP --list --type no", complaint=False)
+
+
+def progress(twins):
+    """Work that takes a while with many groups tells how far it is, to people alone."""
+    words = (twins.program, "consumer-groups", "--bootstrap-server", twins.broker.bootstrap)
+    stays = check_progress(r"^describing group 1 of \d+$", *words, "--describe", "--all-groups")
+    assert "g-ours" in stays and "CURRENT-OFFSET" in stays, stays
+    stays = check_progress(r"^offsets of group 1 of \d+$", *words, "--reset-offsets", "--all-groups", "--all-topics",
+                           "--to-current", "--dry-run")
+    assert "g-ours" in stays and "NEW-OFFSET" in stays, stays
+    # It runs twice, and says the same of groups that are not there.
+    check_progress(r"^deleting group 1 of 2$", *words, "--delete", "--group", "nosuch-a", "--group", "nosuch-b")
 
 
 def with_members(env, twins):

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 from harness import Cluster, wait_for
+from twin import check_progress
 
 PROGRAM = "samsa"
 
@@ -30,6 +31,8 @@ def test(env):
         changed(shell, client)
         watched(env, shell, client)
         assert " 0 contradictions\n" in shell("check")
+        for verb, end in (("check", " 0 contradictions\n"), ("tree", "\n")):
+            assert check_progress(r"^\d+ nodes read$", *shell.words, verb, *shell.at).endswith(end)
         broker.stop()
         contradictions(shell, client)
 

@@ -7,7 +7,7 @@ import subprocess
 
 import java
 from harness import Cluster, wait_for
-from twin import Twins
+from twin import Twins, check_progress
 
 
 def test(env):
@@ -67,6 +67,7 @@ def checks(env, broker, twins):
     """A folder is sound, and each damage to a copy of it is told with status 1."""
     said = twins.ours("dump-log", "--check", broker.data)
     assert said.endswith(": 0 faults\n"), said
+    assert check_progress(r"^\d+ of \d+ files, \d+ records, 0 faults$", twins.program, "dump-log", "--check", broker.data) == said
     count = sum(1 for line in twins.ours("dump-log", "--json", "--deep-iteration", os.path.join(broker.data, "plain-0")).splitlines()
                 if json.loads(line)["type"] == "record")
     assert count == sum(1 for line in twins.ours("dump-log", "--deep-iteration", os.path.join(broker.data, "plain-0")).splitlines()

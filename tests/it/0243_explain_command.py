@@ -8,7 +8,7 @@ import kmsg
 from batches import batch
 from harness import Cluster, wait_for
 from members import Member, NONE
-from twin import Twins
+from twin import Twins, check_progress
 
 HOUR = 3600 * 1000
 TRANSACTIONAL = 0x10
@@ -145,6 +145,8 @@ def words(asked):
     assert max(len(line.replace(asked.twins.broker.folder, "")) for line in mine.splitlines()) <= 110, mine
     for expected in ("Topic t  id ", "retention.ms", "PART  LEADER", "DIRECTORY", "GROUP", "Partition 0:", "  ! Group 'gone'"):
         assert expected in mine, f"{expected}\n{mine}"
+    for pattern in (r"^replicas of broker 1, 1 of 1$", r"^offsets of groups, 0 of \d+$"):
+        assert "PART  LEADER" in check_progress(pattern, asked.twins.program, "explain", *asked.at, "t")
     also = asked.twins.ours("topics", *asked.at, "--explain", "--topic", "t")
     assert mine.splitlines()[0] == also.splitlines()[0] and len(mine.splitlines()) == len(also.splitlines()), also
     assert json.loads(asked.twins.ours("topics", *asked.at, "--explain", "--topic", "t", "--json"))["topics"][0]["topic"] == "t"

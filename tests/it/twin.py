@@ -1,5 +1,6 @@
 """One of Kafka's commands and ours of the same name, side by side against the same broker."""
 import os
+import pty
 import re
 import subprocess
 
@@ -59,6 +60,39 @@ class Twins:
     def check(self, least):
         assert not self.differences, f"{len(self.differences)} of {self.count} differ:\n" + "\n".join(self.differences)
         assert self.count >= least, f"only {self.count} command lines"
+
+
+ERASED = "\r\x1b[K"
+
+
+def on_terminal(words, piped):
+    """Runs a program; what it gave the terminal that both its outputs are, or standard error alone."""
+    ours, its = pty.openpty()
+    said = b""
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL if piped else its, stderr=its) as process:
+        os.close(its)
+        try:
+            while more := os.read(ours, 65536):
+                said += more
+        except OSError:
+            pass    # how Linux tells that nobody writes any more
+        process.wait(60)
+    os.close(ours)
+    text = said.decode().replace("\r\n", "\n")
+    print(f"$ {' '.join(words)} (on a terminal{', piped' if piped else ''})\n{text!r}")
+    return text
+
+
+def check_progress(pattern, *words):
+    """Lines with the pattern come and go on a terminal, and are not there when standard output is piped. What stays."""
+    lines = [line.split(ERASED) for line in on_terminal(words, False).split("\n")]
+    stays = "\n".join(line[-1] for line in lines)
+    shown = [piece for line in lines for piece in line[:-1] if re.search(pattern, piece)]
+    assert shown and stays.strip() and "\r" not in stays, (words, lines)
+    assert not re.search(pattern, stays), stays
+    piped = on_terminal(words, True)
+    assert ERASED not in piped and not re.search(pattern, piped), piped
+    return stays
 
 
 def first(text):
