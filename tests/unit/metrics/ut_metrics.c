@@ -4,9 +4,10 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { CORES = 3, TIMES = 200000 };
+enum { CORES = 3, TIMES = 200000, MBEANS = 246, LINE_BYTES = 2000 };
 
 /* Rows that are numbered by their place are of the kind that their place says. */
 static void table_is_in_order(void)
@@ -36,6 +37,46 @@ static void names_are_as_they_should_be(void)
 		for (int k = 0; k < i; k++)
 			CU_ASSERT_STRING_NOT_EQUAL(d->name, metric_descs[k].name);
 	}
+}
+
+static int metric_named(const char *name)
+{
+	for (int i = 0; i < METRICS; i++)
+		if (strcmp(metric_descs[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+/* One line: MBean, the names that tell it, or why none does. Notes which metrics were named. */
+static void look_at_mbean(char *line, bool *told)
+{
+	char *mbean = strsep(&line, "\t"), *names = strsep(&line, "\t"), *why = strsep(&line, "\n");
+	CU_ASSERT_FATAL(mbean[0] != 0 && names && why);
+	CU_ASSERT_NOT_EQUAL(names[0] != 0, why[0] != 0);
+	while (names && names[0]) {
+		int i = metric_named(strsep(&names, ","));
+		CU_ASSERT_FATAL(i >= 0);
+		told[i] = true;
+	}
+}
+
+/* What Kafka 3.9 has is told here, or there is a reason; and what is told here by an MBean is Kafka's. */
+static void each_mbean_is_told_or_has_its_reason(void)
+{
+	char line[LINE_BYTES];
+	bool told[METRICS] = { false };
+	int n = 0;
+	FILE *f = fopen(ut_path("tests/golden/metrics/mbeans.tsv"), "r");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	while (fgets(line, sizeof line, f))
+		if (line[0] != '#') {
+			look_at_mbean(line, told);
+			n++;
+		}
+	fclose(f);
+	CU_ASSERT_EQUAL(n, MBEANS);
+	for (int i = 0; i < METRICS; i++)
+		CU_ASSERT_TRUE(told[i] || metric_descs[i].mbean[0] == 0);
 }
 
 static void cores_are_added_up(void)
@@ -181,6 +222,7 @@ int main(void)
 	static const struct ut_case cases[] = {
 		UT(table_is_in_order),
 		UT(names_are_as_they_should_be),
+		UT(each_mbean_is_told_or_has_its_reason),
 		UT(cores_are_added_up),
 		UT(topics_are_counted_apart),
 		UT(buckets_rise_and_join),
