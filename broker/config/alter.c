@@ -34,9 +34,10 @@ static int split(struct arena *a, const char *text, struct slice **out)
 	struct slice *v = arena_array(a, room, sizeof *v);
 	if (!v)
 		return -1;
-	for (const char *p = text; n < room; n++) {
-		v[n] = slice_of(p, strcspn(p, ","));
-		p += v[n].n + 1;
+	for (const char *p = text, *end = p; n < room; p = ++end) {
+		while (*end && *end != ',')
+			end++;
+		v[n++] = slice_of(p, (uint32_t)(end - p));
 	}
 	while (room > 1 && n > 0 && v[n - 1].n == 0)
 		n--;
