@@ -95,17 +95,8 @@ int as_runtime(struct tool *t)
 	return -1;
 }
 
-void say_group_error(struct tool *t, struct slice group, const char *words)
-{
-	if (args_has(&t->args, JSON))
-		out_json(json_pack("{s:o, s:s}", "group", json_text(group), "error", words));
-	else
-		say("\nError: %s\n", words);
-}
-
-/* ---- JSON ---- */
-
-json_t *json_text(struct slice s)
+/* What clients have named so; null where it is null. */
+static json_t *json_text(struct slice s)
 {
 	struct text shown = { 0 };
 	if (!s.p)
@@ -115,6 +106,16 @@ json_t *json_text(struct slice s)
 	text_free(&shown);
 	return value;
 }
+
+void say_group_error(struct tool *t, struct slice group, const char *words)
+{
+	if (args_has(&t->args, JSON))
+		out_json(json_pack("{s:o, s:s}", "group", json_text(group), "error", words));
+	else
+		say("\nError: %s\n", words);
+}
+
+/* ---- JSON ---- */
 
 void say_json_partition(struct slice group, struct slice topic, int32_t partition, const char *name,
 	json_t *value, const char *error)

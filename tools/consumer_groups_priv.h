@@ -52,8 +52,6 @@ int groups_named(struct tool *t, struct admin *a, struct slice **out, unsigned *
 int as_runtime(struct tool *t);
 /* Why nothing was done to a group: "Error: ...", or its line of JSON. */
 void say_group_error(struct tool *t, struct slice group, const char *words);
-/* What clients have named so; null where it is null. */
-json_t *json_text(struct slice s);
 /* With --json: a partition of a group, and what stands behind it in the line; takes `value` over. */
 void say_json_partition(struct slice group, struct slice topic, int32_t partition, const char *name,
 	json_t *value, const char *error);

@@ -50,6 +50,7 @@ void complain(const char *format, ...)
 void remark(bool aside, const char *format, ...)
 {
 	va_list ap;
+	end_progress();
 	va_start(ap, format);
 	if (aside)
 		to(stderr, format, ap);

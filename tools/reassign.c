@@ -77,7 +77,7 @@ bool reassign_as_json(const struct tool *t)
 	return args_has(&t->args, JSON);
 }
 
-json_t *json_ids(const int32_t *ids, int32_t n)
+static json_t *json_ids(const int32_t *ids, int32_t n)
 {
 	json_t *all = json_array();
 	for (int32_t i = 0; i < n; i++)

@@ -25,7 +25,6 @@ struct plan {
 
 /* --json: standard output is for that alone. */
 bool reassign_as_json(const struct tool *t);
-json_t *json_ids(const int32_t *ids, int32_t n);
 /* One line: {"topic", "partition"} and what `more`, an object, has; takes it over. */
 void say_json_replica(struct slice topic, int32_t partition, json_t *more);
 
