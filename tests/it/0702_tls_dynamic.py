@@ -1,5 +1,6 @@
 """TLS that changes in ZooKeeper: another key store of a listener, its passwords encrypted, is what new connections get;
-a certificate of another name is refused; a listener with TLS comes and goes; who must show a certificate changes."""
+a certificate of another name is refused; a listener with TLS comes and goes; who must show a certificate, whose are taken and
+which ciphers are, changes."""
 import base64
 import hashlib
 import os
@@ -8,7 +9,7 @@ import ssl
 import subprocess
 
 import wire
-from certs import PASSWORD
+from certs import PASSWORD, Certs
 from harness import Cluster, wait_for
 
 OWN, SECRET, ROUNDS = "brokers/1", "secret of the tests", 4096
@@ -30,15 +31,16 @@ def encoded(password):
     return ",".join(f"{name}:{value}" for name, value in parts.items())
 
 
-def shown(certs, port, name="alice"):
-    """The certificate that a new connection is shown, when the connection serves; None when it does not."""
+def shown(certs, port, name="alice", told=None, issuer=None):
+    """The certificate that a new connection is shown, or what is told of it, when it serves; None when it does not."""
     context = ssl.create_default_context(cafile=certs.ca)
     if name:
-        context.load_cert_chain(certs.path(name + ".crt"), certs.path(name + ".key"))
+        own = issuer or certs
+        context.load_cert_chain(own.path(name + ".crt"), own.path(name + ".key"))
     try:
         with wire.Connection(port, context, timeout=5) as connection:
             connection.call(wire.API_VERSIONS, 0)
-            return connection.socket.getpeercert(binary_form=True)
+            return told(connection.socket) if told else connection.socket.getpeercert(binary_form=True)
     except OSError:
         return None
 
@@ -88,9 +90,30 @@ def test(env):
         assert shown(certs, port) == of(certs, "dyn-two") and shown(certs, port, None) is None
         client.configure(OWN, encrypted)
         wait_for("and less", lambda: shown(certs, extra, None) is None)
+        trust(env, certs, client, broker)
         if env.target == "samsa":
             ours(env, certs, client, broker)
         broker.stop()
+
+
+def trust(env, certs, client, broker):
+    """Another CA: whom it vouches for comes in, whom the old one does no more; what is no trust store changes nothing."""
+    new = Certs(env.path("new-ca")).issue("bob", "/CN=bob")
+    location = "listener.name.ssl.ssl.truststore.location"
+
+    def taken():
+        """Who comes in, of alice of the old CA and bob of the new one."""
+        pairs = (("alice", certs), ("bob", new))
+        return [name for name, issuer in pairs if shown(certs, broker.tls_port, name, issuer=issuer)]
+    assert taken() == ["alice"]
+    client.configure(OWN, {location: new.ca})
+    wait_for("the new CA's clients alone", lambda: taken() == ["bob"])
+    before = len(broker.text())
+    client.configure(OWN, {location: broker.log})
+    wait_for("a word on the file", lambda: "could not be applied" in broker.text()[before:])
+    assert taken() == ["bob"]
+    client.configure(OWN, {})
+    wait_for("the old one's alone", lambda: taken() == ["alice"])
 
 
 def ours(env, certs, client, broker):
@@ -100,6 +123,9 @@ def ours(env, certs, client, broker):
     wait_for("nobody need show a certificate", lambda: shown(certs, port, None) == of(certs, "broker"))
     client.configure(OWN, {prefix + "client.auth": "required", prefix + "enabled.protocols": "TLSv1.2"})
     wait_for("everybody must", lambda: shown(certs, port, None) is None and shown(certs, port))
+    for suite in ("TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"):
+        client.configure(OWN, {prefix + "cipher.suites": suite})
+        wait_for(suite, lambda: shown(certs, port, told=lambda s: s.cipher()[0]) == suite)
     store = env.path("store.pem")
     shutil.copy(certs.path("dyn-one.pem"), store)
     client.configure(OWN, {prefix + "keystore.location": store})
