@@ -1,7 +1,7 @@
 /* features.c - UpdateFeatures, in a fiber of the control reactor.
  *
- * A broker with ZooKeeper knows no feature, so that none can be finalized or taken back. 3.9 answers that all
- * went well and does nothing; this says why not. Facts: KafkaController.validateFeatureUpdate of 3.9. */
+ * A broker with ZooKeeper knows no feature, so that none can be finalized or taken back: this says why not,
+ * in 3.9's words. Facts: KafkaController.validateFeatureUpdate of 3.9. */
 #include "broker/api/api.h"
 #include "broker/api/handlers.h"
 
@@ -9,7 +9,8 @@
 
 enum { UPGRADE = 1, DOWNGRADE_SAFE = 2, DOWNGRADE_UNSAFE = 3, VERSION_SAYS_TYPE = 1 };
 
-static const char *problem(const struct update_features_request_feature_update *u, int version)
+static const char *problem(
+	struct arena *a, const struct update_features_request_feature_update *u, int version)
 {
 	bool known = version < VERSION_SAYS_TYPE ||
 		     (u->upgrade_type >= UPGRADE && u->upgrade_type <= DOWNGRADE_UNSAFE);
@@ -21,8 +22,10 @@ static const char *problem(const struct update_features_request_feature_update *
 	if (u->max_version_level >= 1)
 		return "Could not apply finalized feature update because the provided feature is not "
 		       "supported.";
-	return may_delete ? "Can not delete non-existing finalized feature."
-			  : "A feature is deleted by a level below 1 and the leave to downgrade only.";
+	if (may_delete)
+		return "Can not delete non-existing finalized feature.";
+	return arena_printf(a, "Can not provide versionLevel: %d less than 1 without setting the SAFE "
+			    "downgradeType in the request.", u->max_version_level);
 }
 
 void handle_update_features(struct request *req)
@@ -32,6 +35,7 @@ void handle_update_features(struct request *req)
 	if (!request_decode_ok(req, update_features_request_decode(&req->body, req->version, &msg)))
 		return;
 	update_features_response_defaults(&out);
+	out.error_message = SLICE_NULL;
 	out.results = arena_array(&req->arena, (size_t)msg.n_feature_updates, sizeof *out.results);
 	if (!out.results) {
 		request_refuse_large(req);
@@ -42,7 +46,8 @@ void handle_update_features(struct request *req)
 	for (int32_t i = 0; !out.error_code && i < msg.n_feature_updates; i++) {
 		const struct update_features_request_feature_update *u = &msg.feature_updates[i];
 		out.results[out.n_results++] = (struct update_features_response_result){
-			u->feature, KERR_INVALID_REQUEST, slice_str(problem(u, req->version)) };
+			u->feature, KERR_INVALID_REQUEST,
+			slice_str(problem(&req->arena, u, req->version)) };
 	}
 	update_features_response_encode(response_begin(req), req->version, &out);
 	response_send(req);

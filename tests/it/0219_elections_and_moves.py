@@ -137,16 +137,6 @@ def by_znode(admin, client):
     assert placed(client, "old") == ({0: [9, 1], 1: [1]}, {}, {})
 
 
-def features(env, admin):
-    for version in (0, 1):
-        answer = admin.ask("update_features", version, {"feature_updates": [{"feature": "f", "max_version_level": 1}]})
-        assert answer["error_code"] == 0, answer
-        if env.target == "samsa":       # 3.9.2 says that all is well, and does nothing
-            assert [r["error_code"] for r in answer["results"]] == [42], answer
-    answer = admin.ask("update_features", 1, {"feature_updates": []})
-    assert (answer["error_code"], answer["results"]) == (0, []), answer
-
-
 def test(env):
     with Cluster(env) as cluster, cluster.zk_client() as client:
         port = env.ports.take()
@@ -163,7 +153,6 @@ def test(env):
         figures(env, port, 0)
         waits(admin, client)
         figures(env, port, 1)
-        features(env, admin)
         broker.stop()
         broker.start()
         admin = Admin(broker)

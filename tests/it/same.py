@@ -102,7 +102,7 @@ def identity(row):
     if not isinstance(row, dict):
         return (str(row),)
     keys = ("group_id", "member_id", "name", "topic", "topic_id", "key", "resource_type", "resource_name", "index",
-            "partition_index", "node_id", "broker_id", "api_key", "error_code")
+            "partition_index", "node_id", "broker_id", "api_key", "feature", "error_code")
     return tuple(str(row.get(k, "")).rjust(12) for k in keys)
 
 
@@ -126,7 +126,7 @@ def short(value):
 
 
 def label(row, i):
-    for key in ("group_id", "name", "topic", "key", "resource_name", "index", "partition_index", "api_key"):
+    for key in ("group_id", "name", "topic", "key", "resource_name", "index", "partition_index", "api_key", "feature"):
         if row.get(key) is not None:
             return f"{row[key]}"
     return f"{i}"

@@ -32,6 +32,7 @@ def run(side):
     script_logs.run(side, create, topic, send)
     configs(side)
     cluster(side)
+    features(side)
     coordinators(side)
     delete_topics(side)
     broken(side)
@@ -564,6 +565,23 @@ def cluster(side):
         side.ask("describe_cluster", version, {"include_cluster_authorized_operations": True}, "with operations")
     for kind in (0, 1, 2, 3, -1):
         side.ask("describe_cluster", 1, {"endpoint_type": kind}, f"of type {kind}")
+
+
+def features(side):
+    """Nobody has a feature that could be finalized."""
+    def ask(version, note, *rows, **more):
+        side.ask("update_features", version, {"feature_updates": list(rows)} | more, note)
+    for version in (0, 1):
+        for level in (1, 0, -1):
+            ask(version, f"to {level}", {"feature": "f", "max_version_level": level})
+            back = {"allow_downgrade": True} if version == 0 else {"upgrade_type": 2}
+            ask(version, f"back to {level}", {"feature": "f", "max_version_level": level} | back)
+        ask(version, "no name", {"feature": "", "max_version_level": 1})
+        ask(version, "several", {"feature": "f", "max_version_level": 1}, {"feature": "metadata.version", "max_version_level": 21})
+        ask(version, "nothing")
+    for kind in (0, 3, 4, -1):
+        ask(1, f"type {kind}", {"feature": "f", "max_version_level": 1, "upgrade_type": kind})
+    ask(1, "validate only", {"feature": "f", "max_version_level": 1}, validate_only=True)
 
 
 def coordinators(side):
