@@ -1,6 +1,8 @@
 """compression.type with its levels: whatever codec a producer uses, what lies on disk has the topic's, and the records are the
-same. So with clients of old, whose messages of formats 0 and 1 are stored in format 2. And a producer that was quiet for producer.id.expiration.ms is forgotten."""
+same. So with clients of old, whose messages of formats 0 and 1 are stored in format 2. And a producer that was quiet for
+producer.id.expiration.ms is forgotten, which changes at run time too."""
 import os
+import time
 
 import kmsg
 from batches import batch
@@ -8,7 +10,7 @@ from harness import Cluster, wait_for
 
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]    # by their numbers in a batch
 LEVELS = {"gzip": (1, 9), "lz4": (1, 17), "zstd": (1, 19)}
-NONE = 0
+NONE, A_DAY_MS = 0, 86400000
 
 
 def test(env):
@@ -18,11 +20,12 @@ def test(env):
     with open(text) as f:
         lines = f.read()
     with Cluster(env) as cluster:
-        broker = cluster.broker(producer_id_expiration_ms=2000, producer_id_expiration_check_interval_ms=100).start()
+        broker = cluster.broker(producer_id_expiration_ms=A_DAY_MS, producer_id_expiration_check_interval_ms=100).start()
         every_codec(broker, text, lines)
         old_clients(broker, text, lines)
         levels(broker, text, lines)
-        expiry(broker)
+        with cluster.zk_client() as client:
+            expiry(broker, client)
         broker.stop()
 
 
@@ -97,11 +100,11 @@ def levels(broker, text, lines):
         assert sizes[high] < sizes[low] < len(lines), f"{codec}: levels {sizes}"
 
 
-def expiry(broker):
+def expiry(broker, client):
     create(broker, quiet={})
 
-    def produce(producer):
-        rows = [{"name": "quiet", "partition_data": [{"index": 0, "records": batch([b"x"], 1000, producer=producer)}]}]
+    def produce(producer, timestamp=1000):
+        rows = [{"name": "quiet", "partition_data": [{"index": 0, "records": batch([b"x"], timestamp, producer=producer)}]}]
         answer = ask(broker, "produce", 9, {"acks": -1, "timeout_ms": 9000, "topic_data": rows})
         row = answer["responses"][0]["partition_responses"][0]
         assert row["error_code"] == NONE, row
@@ -116,3 +119,10 @@ def expiry(broker):
     assert produce((800, 0, 0)) == 1, "it was taken for a repetition"
     wait_for("the producer is forgotten again", lambda: not known())
     assert produce((800, 0, 9)) == 2, "who is not known may go on anywhere"
+    wait_for("the producer is forgotten once more", lambda: not known())
+    now_ms = int(time.time() * 1000)
+    assert produce((801, 0, 0), now_ms) == produce((801, 0, 0), now_ms) == 3, "a repetition was taken for a record"
+    assert known() == [801], "a day is not over"
+    client.configure("brokers/1", {"producer.id.expiration.ms": 1})
+    wait_for("a shorter time holds", lambda: not known())
+    assert produce((801, 0, 0), now_ms) == 4, "it was taken for a repetition"

@@ -3,6 +3,7 @@ listeners; what is wrong among them changes nothing, and all of it survives a re
 import contextlib
 import json
 import threading
+import time
 
 import batches
 import kmsg
@@ -12,12 +13,13 @@ from harness import Cluster, wait_for
 EVERYONE, OWN = "brokers/<default>", "brokers/1"
 TOO_LARGE = 10
 PER_IP, ALL = 6, 4
+RATE, AT_ONCE, AT_LEAST_S = 2, 10, 2    # connections a second, that come at once, and what they must take of it
 
 
 def test(env):
     with Cluster(env) as cluster, cluster.zk_client() as client:
         port = env.ports.take()
-        broker = cluster.broker()
+        broker = cluster.broker(quota_window_num=2)    # or Apache Kafka lets ten seconds' worth in at once
         for folder in ("", "/config", "/config/brokers"):
             client.create(folder)
         client.configure(EVERYONE, {"message.max.bytes": 3000}, announce=False)
@@ -25,6 +27,7 @@ def test(env):
         broker.create_topic("sizes")
         defaults_of_topics(broker, client)
         limits(broker, client)
+        creation_rate(broker, client)
         listeners(env, broker, client, port)
         bad_ones(env, broker, client, port)
         broker.stop()
@@ -95,6 +98,18 @@ def limits(broker, client):
         wait_for("those above the limit are closed", lambda: sum(map(is_open, held)) <= ALL)
         client.configure(EVERYONE, {})
     wait_for("all may come again", lambda: opened(broker.port, ALL * 2) == ALL * 2)
+
+
+def creation_rate(broker, client):
+    """The rate is a floor for the time that many connections take, however fast or slow all else is."""
+    def seconds():
+        began = time.monotonic()
+        assert opened(broker.port, AT_ONCE) == AT_ONCE
+        return time.monotonic() - began
+    client.configure(EVERYONE, {"max.connection.creation.rate": RATE})
+    wait_for("so many take as long as they must", lambda: seconds() >= AT_LEAST_S)
+    client.configure(EVERYONE, {})
+    wait_for("and no more", lambda: seconds() < AT_LEAST_S)
 
 
 # ---- listeners ----
