@@ -63,7 +63,7 @@ static const struct opt options[] = {
 	[VALUE_DESERIALIZER] = { "value-deserializer", OPT_TEXT, "deserializer for values",
 		"What values are, likewise." },
 	[SYSTEST] = { "enable-systest-events", OPT_FLAG, NULL,
-		"Say shutdown_complete when an interrupt has ended it." },
+		"Say shutdown_complete at the end." },
 	[ISOLATION] = { "isolation-level", OPT_TEXT, "String",
 		"read_committed leaves out the records of transactions that did not commit.",
 		.fallback = "read_uncommitted" },
@@ -307,7 +307,7 @@ static int consume(struct tool *t, struct reading *r, const struct kafka_place *
 	int signal = kafka_interrupted(r->client);
 	kafka_close(r->client);
 	complain("Processed a total of %" PRIu64 " messages\n", r->count);
-	if (signal && args_has(&t->args, SYSTEST))
+	if (args_has(&t->args, SYSTEST))
 		say("shutdown_complete\n");
 	if (rc < 0) {
 		words_log("ERROR", "Unknown error when running consumer: ");

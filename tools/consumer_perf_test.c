@@ -277,7 +277,7 @@ static int consumer_settings(struct tool *t, struct properties *p)
 	if (!words_get(p, "client.id"))
 		words_put(t, p, "client.id", "perf-consumer-client");
 	if (args_has(a, PRINT_METRICS))
-		words_put(t, p, "statistics.interval.ms", "1000");
+		words_put(t, p, "statistics.interval.ms", "100");
 	return 0;
 }
 

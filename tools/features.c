@@ -126,6 +126,15 @@ static int add_level(struct tool *t, struct updates *u, const char *text, int ty
 	return add(t, u, trimmed(name), n, type);
 }
 
+/* The stable ones, from the oldest that Kafka's command names (MetadataVersion.MINIMUM_BOOTSTRAP_VERSION). */
+static const char *levels_text(struct tool *t)
+{
+	const char *all = ibp_name(IBP_3_3_IV0);
+	for (int version = IBP_3_3_IV0 + 1; version <= IBP_LATEST; version++)
+		all = tool_printf(t, "%s, %s", all, ibp_name((enum ibp)version));
+	return all;
+}
+
 static int read_updates(struct tool *t, struct updates *u, int type, bool disable)
 {
 	const struct args *args = &t->args;
@@ -135,7 +144,8 @@ static int read_updates(struct tool *t, struct updates *u, int type, bool disabl
 	if (metadata) {
 		int version = ibp_parse(metadata);
 		if (version < IBP_3_0_IV1)
-			return tool_fail(t, "TerseException", "Unsupported metadata.version %s", metadata);
+			return tool_fail(t, "TerseException", "Unsupported metadata.version %s. Supported "
+				"metadata.version are %s", metadata, levels_text(t));
 		add(t, u, "metadata.version", version - IBP_3_0_IV1 + 1, type);
 	}
 	for (unsigned i = 0; i < n; i++) {

@@ -4,7 +4,7 @@
 #include "broker/reactor/sys.h"
 #include "tools/out.h"
 
-enum { NAME_BYTES = 256, MILLISECOND_NS = 1000000 };
+enum { NAME_BYTES = 256, MILLISECOND_NS = 1000000, STATISTICS_POLLS = 10 };
 
 void kafka_wait(struct kafka *c, int64_t ns)
 {
@@ -35,6 +35,8 @@ static void print_numbers(const char *name, json_t *value)
 
 json_t *kafka_statistics_json(struct kafka *c)
 {
+	for (int i = 0; i < STATISTICS_POLLS && !kafka_statistics(c); i++)
+		kafka_poll(c, KAFKA_POLL_MS);
 	const char *text = kafka_statistics(c);
 	json_t *all = text ? json_loads(text, 0, NULL) : NULL;
 	return all ? all : json_null();

@@ -10,7 +10,7 @@
 void kafka_wait(struct kafka *c, int64_t ns);
 /* The client's own numbers, as Kafka's commands print theirs: a name and a value in each line. */
 void kafka_print_statistics(struct kafka *c);
-/* As librdkafka has them; null when none came yet. */
+/* As librdkafka has them, waiting a second for the first; null when none came. */
 json_t *kafka_statistics_json(struct kafka *c);
 
 #endif

@@ -15,21 +15,22 @@ LINES = ["h1:v1,h2:v2\tkey-%d\tvalue %d ünï" % (i, i) for i in range(40)] + ["
 
 def test(env):
     with Cluster(env) as cluster:
-        broker = cluster.broker(transaction_state_log_replication_factor=1, transaction_state_log_min_isr=1).start()
+        broker = cluster.broker(group_initial_rebalance_delay_ms=0, transaction_state_log_replication_factor=1, transaction_state_log_min_isr=1).start()
         twins = Twins(env, broker)
         broker.create_topic("bare")
         usage(twins)
         producers(env, broker, twins)
-        consumers(twins)
+        consumers(env, twins)
         numbers(env, broker, twins)
-        perf(broker, twins)
+        perf(env, broker, twins)
         interrupted(env, broker, twins)
         twins.check(40)
 
 
 def usage(twins):
     twins.same("console-producer", "--help", "--nosuch", "--topic t", "BOOTSTRAP", "--bootstrap-server nowhere --topic t",
-               "BOOTSTRAP --topic t --batch-size many", "BOOTSTRAP --topic t --topic u")
+               "BOOTSTRAP --topic t --batch-size many", "BOOTSTRAP --topic t --topic u",
+               *(f"BOOTSTRAP --topic t --{name} soon" for name in ("max-block-ms", "retry-backoff-ms", "message-send-max-retries")))
     twins.same("console-consumer", "", "--help", "--topic t", "BOOTSTRAP", "BOOTSTRAP --topic t --include u",
                "BOOTSTRAP --include t --partition 1", "BOOTSTRAP --topic t --offset 3",
                "BOOTSTRAP --topic t --partition 0 --offset -3", "BOOTSTRAP --topic t --partition 0 --offset soon",
@@ -38,7 +39,8 @@ def usage(twins):
                "BOOTSTRAP --topic t --from-beginning --consumer-property auto.offset.reset=latest")
     twins.same("consumer-perf-test", "--help", "BOOTSTRAP", "BOOTSTRAP --topic t", "--topic t --messages 1")
     # Where Kafka's first words are those of an exception, only the status is the same.
-    twins.same("console-producer", "", complaint=False)
+    twins.same("console-producer", "", *("BOOTSTRAP --topic t " + rest for rest in (
+        "--line-reader no.such", "--producer-property compression.type=no", "--reader-config /no/such", "--retry-backoff-ms -1", "--message-send-max-retries -1")), complaint=False)
     twins.same("console-consumer", "BOOTSTRAP --topic t --partition x", complaint=False)
     twins.same("consumer-perf-test", "", complaint=False)
     twins.same("producer-perf-test", "--nosuch", "--topic t", complaint=False)
@@ -52,8 +54,12 @@ def producers(env, broker, twins):
     words = ["--property", "parse.key=true", "--property", "parse.headers=true", "--property", "null.marker=NULL"]
     for topic in ("by-ours", "by-java"):
         broker.create_topic(topic, 4)
-    for codec in ("", "gzip", "zstd"):
-        extra = words + (["--compression-codec", codec] if codec else [])
+    with open(env.path("reader"), "w") as f:
+        f.writelines(word + "\n" for word in words[1::2])
+    for extra in (words + ["--line-reader", "kafka.tools.ConsoleProducer$LineMessageReader", "--max-block-ms", "30000"],
+                  words + ["--compression-codec", "gzip", "--request-required-acks", "1", "--retry-backoff-ms", "50",
+                           "--message-send-max-retries", "7", "--producer-property", "linger.ms=3"],
+                  ["--reader-config", env.path("reader"), "--compression-codec", "zstd", "--sync", "--timeout", "0"]):
         broker.tool("console-producer", "--topic", "by-java", *extra, stdin=text)
         ours(twins, "console-producer", "--topic", "by-ours", *extra, stdin=text)
     # Java's partitioner: a key is in the same partition whoever sent it. Without a key any will do.
@@ -82,7 +88,7 @@ def bad_lines(env, twins):
         assert theirs[0] == done.returncode == 1 and wanted in done.stderr, (theirs, done)
 
 
-def consumers(twins):
+def consumers(env, twins):
     """Kafka's consumer and ours show the same bytes."""
     where = "BOOTSTRAP --topic by-java --partition {} --offset earliest --max-messages 12"
     shown = ["--property print.key=true --property print.offset=true --property print.partition=true "
@@ -97,6 +103,11 @@ def consumers(twins):
         twins.same("console-consumer", where.format(1) + " " + words)
     twins.same("console-consumer", "BOOTSTRAP --topic by-java --partition 2 --offset 3 --max-messages 4",
                "BOOTSTRAP --topic by-java --partition 2 --offset earliest --max-messages 0", "BOOTSTRAP --topic bare --partition 0 --timeout-ms 500")
+    with open(env.path("format"), "w") as f:
+        f.write("print.key=true\nkey.separator=|\n")
+    twins.same("console-consumer", where.format(1) + " --formatter-config " + env.path("format"),
+               where.format(1) + " --property key.separator=+ --formatter-config " + env.path("format"))
+    twins.same("console-consumer", f"BOOTSTRAP --whitelist by-jav. --from-beginning --max-messages {3 * len(LINES)}", shuffled=True)
     done = run(twins, "console-consumer", "--topic", "by-java", "--partition", 0, "--offset", "earliest", "--max-messages", 2)
     assert done.stderr == "Processed a total of 2 messages\n" and done.returncode == 0, done
 
@@ -114,7 +125,7 @@ def numbers(env, broker, twins):
                where + "FloatDeserializer --skip-message-on-error", where + "LongDeserializer")
 
 
-def perf(broker, twins):
+def perf(env, broker, twins):
     """The lines of the perf tests have Kafka's form, and the records are there."""
     broker.create_topic("perf")
     total = r"5000 records sent, [\d.]+ records/sec \([\d.]+ MB/sec\), [\d.]+ ms avg latency, [\d.]+ ms max latency, " \
@@ -125,6 +136,7 @@ def perf(broker, twins):
     assert re.fullmatch(total, said), said
     assert re.fullmatch(total, java.tool("producer-perf-test", *words))
     assert broker.tool("get-offsets", "--topic", "perf") == "perf:0:10000\n"
+    payloads(env, broker, twins, total.replace("5000", "9"))
     said = twins.ours("producer-perf-test", "--topic", "perf", "--num-records", 20, "--payload-monotonic", "--throughput", 100,
                       "--producer-props", "bootstrap.servers=" + broker.bootstrap)
     rate = float(re.match(r"20 records sent, ([\d.]+) records/sec", said).group(1))
@@ -132,7 +144,21 @@ def perf(broker, twins):
     if "AddPartitionsToTxn" in twins.ours("broker-api-versions", "--bootstrap-server", broker.bootstrap, "--json"):
         said = twins.ours("producer-perf-test", *words[:-1], "--transactional-id", "perf", "--transaction-duration-ms", 50)
         assert re.fullmatch(total, said), said
-        wait_for("the marker of a transaction", lambda: broker.offset("perf") > 15020)
+        wait_for("the marker of a transaction", lambda: broker.offset("perf") > 15029)
+
+
+def payloads(env, broker, twins, total):
+    """Values of a file, and the client's own numbers behind the figures: their names are each client's."""
+    path, places = env.path("payloads"), [broker.offset("perf")]
+    with open(path, "w") as f:
+        f.write("one,two\nthree,four")
+    words = ["--topic", "perf", "--num-records", 9, "--throughput", -1, "--payload-file", path, "--payload-delimiter", ",",
+             "--print-metrics", "--producer-props", "bootstrap.servers=" + broker.bootstrap]
+    for said in (twins.ours("producer-perf-test", *words), java.tool("producer-perf-test", *words)):
+        assert re.match(f"Reading payloads from: {re.escape(path)}\nNumber of messages read: 3\n{total}\nMetric Name +Value\n"
+                        r"\S+ +: \S+\n", said), said
+    values = set(broker.kcat("-C", "-t", "perf", "-o", places[0], "-e", "-q", "-f", "%s;").split(";"))
+    assert values <= {"one", "two\nthree", "four", ""}, values
 
 
 def interrupted(env, broker, twins):
@@ -140,7 +166,7 @@ def interrupted(env, broker, twins):
     shown = env.path("shown")
     with open(shown, "wb") as out:
         process = subprocess.Popen([twins.program, "console-consumer", "--bootstrap-server", broker.bootstrap, "--topic",
-                                    "by-java", "--partition", "0", "--offset", "0"], stdout=out, stderr=subprocess.PIPE, text=True)
+                                    "by-java", "--partition", "0", "--offset", "0", "--enable-systest-events"], stdout=out, stderr=subprocess.PIPE, text=True)
         try:
             wait_for("a record", lambda: os.path.getsize(shown) > 0)
             process.send_signal(signal.SIGINT)
@@ -148,9 +174,18 @@ def interrupted(env, broker, twins):
         finally:
             process.kill()
     with open(shown) as lines:
-        count = len(lines.readlines())
+        *records, last = lines.readlines()
+    count = len(records)
+    assert last == "shutdown_complete\n", last
     assert process.returncode == 128 + signal.SIGINT, process.returncode
     assert err == f"Processed a total of {count} messages\n", (count, err)
+    # Kafka's says so in a shutdown hook: at the end of its JVM, however it came.
+    words = ["--bootstrap-server", broker.bootstrap, "--topic", "by-java", "--partition", "0", "--offset", "0", "--max-messages",
+             "2", "--enable-systest-events"]
+    theirs = subprocess.run([*java.JVM, "-cp", java.peer("classes", java.KAFKA), java.peer("class", java.KAFKA, "console-consumer"),
+                             *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    mine = twins.ours("console-consumer", *words)
+    assert theirs.stdout == mine and mine.endswith("\nshutdown_complete\n"), (theirs, mine)
 
 
 def run(twins, name, *words, stdin=None):

@@ -47,7 +47,7 @@ def topics(env, twins):
         "--alter",
     )))
     twins.same("configs", "BOOTSTRAP --describe --topic t-@", "BOOTSTRAP --alter --topic t-@ --add-config retention.ms=9",
-               "BOOTSTRAP --describe --topic t-@")
+               "BOOTSTRAP --describe --topic t-@", "BOOTSTRAP --alter --topic t-@ --add-config retention.ms=9 --force")
     # refused by the broker: Kafka's command says so in a stack trace only
     twins.same("configs", *("BOOTSTRAP --entity-type topics --entity-name " + rest for rest in (
         "t-@ --alter --add-config nosuch=1",
@@ -71,7 +71,8 @@ def brokers(twins):
         "broker-loggers --describe",
         "broker-loggers --entity-name x --describe",
     )))
-    twins.same("configs", "BOOTSTRAP --describe --broker 1", "BOOTSTRAP --describe --broker-defaults",
+    twins.same("configs", "BOOTSTRAP --describe --broker-logger 1", shuffled=True)
+    twins.same("configs", "BOOTSTRAP --alter --broker-logger 1 --delete-config nosuch --force", "BOOTSTRAP --describe --broker 1", "BOOTSTRAP --describe --broker-defaults",
                "BOOTSTRAP --alter --broker-defaults --add-config log.retention.ms=99",
                "BOOTSTRAP --alter --broker-defaults --delete-config log.flush.interval.ms")
     twins.same("configs", "BOOTSTRAP --entity-type brokers --entity-default --alter --add-config broker.id=7", complaint=False)
@@ -99,7 +100,10 @@ def quotas(twins):
         "clients --entity-name c-@ --alter --add-config SCRAM-SHA-256=[password=x]",
     )), shuffled=True, complaint=False)
     twins.same("configs", "BOOTSTRAP --alter --client d-@ --add-config producer_byte_rate=5", "BOOTSTRAP --describe --client d-@",
-               "BOOTSTRAP --describe --user-defaults")
+               "BOOTSTRAP --describe --user-defaults", "BOOTSTRAP --alter --client-defaults --add-config producer_byte_rate=7000000",
+               "BOOTSTRAP --describe --client-defaults", "BOOTSTRAP --alter --ip 127.0.0.9 --add-config connection_creation_rate=9",
+               "BOOTSTRAP --describe --ip 127.0.0.9", "BOOTSTRAP --alter --ip-defaults --add-config connection_creation_rate=90000",
+               "BOOTSTRAP --describe --ip-defaults")
 
 
 def scram(twins):
@@ -117,6 +121,9 @@ def scram(twins):
 
 
 def usage(twins):
+    twins.same("configs", *(f"BOOTSTRAP --describe {one} {other}" for one, other in (
+        ("--client-defaults", "--client x"), ("--ip 127.0.0.1", "--ip-defaults"), ("--broker-logger 1", "--entity-type brokers"))),
+               complaint=False)
     twins.same("configs", "", "--help", "BOOTSTRAP", "BOOTSTRAP --alter --describe", "BOOTSTRAP --describe",
                "BOOTSTRAP --describe --entity-type nosuch", "--describe --entity-type nosuch", "--describe --entity-type users",
                "BOOTSTRAP --describe --entity-type topics --entity-type brokers",

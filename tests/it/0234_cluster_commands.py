@@ -27,7 +27,8 @@ def cluster_and_features(twins, served):
                f"unregister -b {twins.broker.bootstrap} -i 9", f"unregister --id 9 -b {twins.broker.bootstrap}")
     twins.same("features", "BOOTSTRAP describe")
     for words in ("upgrade --feature x", "upgrade --feature x=y", "upgrade --feature x=1 --feature x=2", "upgrade", "disable",
-                  "disable --feature a --feature a", "downgrade --feature y"):
+                  "disable --feature a --feature a", "downgrade --feature y", "upgrade --metadata nosuch",
+                  "upgrade --metadata 3.9-IV0 --feature x=1", "downgrade --metadata 3.3-IV0 --dry-run", "upgrade --metadata 3.9"):
         twins.same("features", "BOOTSTRAP " + words)
     if "UpdateFeatures" in served:
         twins.same("features", "BOOTSTRAP upgrade --feature x=1", "BOOTSTRAP upgrade --feature x=1 --dry-run",
@@ -81,5 +82,10 @@ def elections(env, twins):
     with_file('{"partitions": [{"topic": "u", "partition": 0}]}')
     with_file('{"partitions": [{"topic": "u", "partition": 0}, {"topic": "u", "partition": 0}]}')
     with_file('{"parts": []}')
+    with open(env.path("admin"), "w") as f:
+        f.write("request.timeout.ms=9000\n")
+    alone = "BOOTSTRAP --election-type preferred --topic t --partition 0 --admin.config "
+    twins.same("leader-election", alone + env.path("admin"))
+    twins.same("leader-election", alone + "/no/such", complaint=False)
     twins.same("leader-election", "", "--help", "BOOTSTRAP --topic t --partition 0", "--election-type preferred --topic t")
     twins.same("leader-election", "BOOTSTRAP --election-type best --topic t --partition 0", complaint=False)

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import java
 from harness import Cluster, wait_for
@@ -25,6 +26,7 @@ def test(env):
         consumed(twins)
         console(twins)
         perf(twins)
+        perf_words(twins)
         formatters(twins)
         twins.check(5)
 
@@ -62,8 +64,11 @@ def both(twins, name, *words):
 
 def produced(twins):
     """The same events, with the same fields, for the same records."""
+    began = int(time.time() * 1000) - 3_600_000
     wanted, got = both(twins, "verifiable-producer", "--topic", "numbers", "--max-messages", 30, "--value-prefix", 7,
-                       "--repeating-keys", 3)
+                       "--repeating-keys", 3, "--acks", 1, "--message-create-time", began)
+    times = [int(ms) for ms in twins.broker.kcat("-C", "-t", "numbers", "-e", "-q", "-f", "%T ").split()]
+    assert len(times) == 60 and all(began <= ms < began + 1_800_000 for ms in times), (began, times)
     assert sorted(map(shape, wanted)) == sorted(map(shape, got)), (wanted, got)
     placed = [sorted((e["key"], e["value"], e["partition"]) for e in named(each, "producer_send_success")) for each in (wanted, got)]
     assert placed[0] == placed[1] and len(placed[1]) == 30
@@ -85,6 +90,26 @@ def consumed(twins):
     assert ends[0] == ends[1] and all(e["success"] for e in named(got, "offsets_committed"))
     parts = sorted(p["partition"] for p in named(got, "partitions_assigned")[0]["partitions"])
     assert parts == [0, 1]
+    static_member(twins, read[0])
+
+
+def static_member(twins, read):
+    """A member with a name, that commits by itself: no event of ours tells of that."""
+    words = ["--topic", "numbers", "--max-messages", 60, "--verbose", "--enable-autocommit", "--reset-policy", "earliest",
+             "--assignment-strategy", "org.apache.kafka.clients.consumer.RoundRobinAssignor", "--group-instance-id", "named"]
+    for who, found in zip(("peer", "ours"), (theirs("verifiable-consumer", "--bootstrap-server", twins.broker.bootstrap, "--group-id",
+                                                    "static-peer", *words)[1],
+                                             events(twins.ours("verifiable-consumer", "--bootstrap-server", twins.broker.bootstrap,
+                                                               "--group-id", "static-ours", *words)))):
+        assert {e["name"] for e in found} == {"startup_complete", "partitions_assigned", "record_data", "records_consumed",
+                                              "shutdown_complete"} | {e["name"] for e in named(found, "partitions_revoked")}, found
+        assert sorted((e["partition"], e["offset"], e["key"], e["value"]) for e in named(found, "record_data")) == read, who
+        row = json.loads(twins.ours("consumer-groups", "--bootstrap-server", twins.broker.bootstrap, "--describe", "--members",
+                                    "--group", "static-" + who, "--json"))
+        assert row["instance"] == "named", row
+        state = json.loads(twins.ours("consumer-groups", "--bootstrap-server", twins.broker.bootstrap, "--describe", "--state",
+                                      "--group", "static-" + who, "--json"))
+        assert state["assignor"] == "roundrobin", state
 
 
 def together(env, twins):
@@ -140,6 +165,24 @@ def perf(twins):
     said = twins.ours("consumer-perf-test", "--bootstrap-server", twins.broker.bootstrap, "--hide-header", "--topic", "numbers",
                       "--messages", 61, "--timeout", 1500)
     assert "WARNING: Exiting before consuming the expected number of messages: timeout (1500 ms) exceeded." in said, said
+
+
+def perf_words(twins):
+    """Lines for each interval, and the words that go before them."""
+    real = r"-?(?:[\d.]+|Infinity|NaN)"
+    warning = r"WARNING: option \[threads\] and \[num-fetch-threads\] have been deprecated and will be ignored by the test\n"
+    header = r"time, threadId, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms, fetch.time.ms, " \
+             r"fetch.MB.sec, fetch.nMsg.sec\n"
+    line = rf"\d{{4}}, 0, {real}, {real}, \d+, {real}, -?\d+, -?\d+, {real}, {real}\n"
+    at = ("--bootstrap-server", twins.broker.bootstrap, "--topic", "numbers")
+    words = [*at, "--messages", 60, "--date-format", "yyyy", "--show-detailed-stats", "--reporting-interval", 1, "--fetch-size",
+             1000, "--threads", 2]
+    for said in (twins.ours("consumer-perf-test", *words), java.outcome("consumer-perf-test", *words)[2]):
+        assert re.fullmatch(f"{warning}{header}(?:{line})+", said), said
+    words = [*at, "--messages", 1, "--from-latest", "--timeout", 400, "--hide-header", "--date-format", "yyyy"]
+    for said in (twins.ours("consumer-perf-test", *words), java.outcome("consumer-perf-test", *words)[2]):
+        assert re.fullmatch(rf"WARNING: Exiting before .*\n\d+, \d+, 0.0000, 0.0000, 0, 0.0000, -?\d+, -?\d+, {real}, {real}\n",
+                            said), said
 
 
 def formatters(twins):

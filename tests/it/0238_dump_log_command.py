@@ -43,12 +43,12 @@ def same_files(broker, twins):
     """Byte for byte, of every kind of file."""
     logs, names = files(broker, "plain-*/*.log"), ",".join
     assert len(logs) > 4, logs
-    for words in ("", "--deep-iteration", "--print-data-log", "--print-data-log --skip-record-metadata", "--max-bytes 900",
+    for words in ("", "--deep-iteration", "--print-data-log", "--print-data-log --skip-record-metadata", "--max-bytes 900", "--max-message-size 70",
                   "--key-decoder-class org.apache.kafka.tools.api.StringDecoder", "--value-decoder-class"):
         twins.same("dump-log", f"--files {names(logs)} {words}")
     indexes = [path for path in files(broker, "plain-*/*index") + files(broker, "plain-*/*.snapshot") if os.path.getsize(path)]
     assert {path.rsplit(".", 1)[1] for path in indexes} == {"index", "timeindex", "snapshot"}, indexes
-    for words in ("", "--verify-index-only", "--index-sanity-check"):
+    for words in ("", "--verify-index-only", "--index-sanity-check", "--max-message-size 100000"):
         twins.same("dump-log", f"--files {names(indexes)} {words}")
     offsets = [path for path in files(broker, "__consumer_offsets-*/*.log") if os.path.getsize(path)]
     assert offsets
