@@ -400,11 +400,11 @@ static const struct question {
 
 static void take_answer(const struct question *q, const struct at_leader *v, struct explained_partition *p)
 {
-	int64_t *field = (int64_t *)((char *)p + q->field);
+	int64_t value = q->time ? v->timestamp : v->offset;
 	if (v->failure.words)
 		p->why_not = v->failure.words;
 	else
-		*field = q->time ? v->timestamp : v->offset;
+		memcpy((char *)p + q->field, &value, sizeof value);
 }
 
 static void ask_offsets(struct tool *t, struct admin *a, struct explained *e, struct explained_broker *b,
