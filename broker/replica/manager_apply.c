@@ -132,27 +132,20 @@ static int choose_dir(struct manager *m, const struct role_call *r)
 	return dir >= 0 && !m->c.logdirs->dirs[dir].offline ? dir : logdirs_place(m->c.logdirs);
 }
 
-/* Settings that came into force while the log was made reached only the partitions that were there. */
-static void catch_up(struct manager *m, struct slice topic, const struct topic_settings *settings)
-{
-	const struct manager_topic *t = manager_topic_find(m, topic);
-	if (!t || t->settings == settings)
-		return;
-	char *name = mem_printf("%.*s", SLICE_ARGS(topic));
-	manager_topics_settings_changed(m, (const char *const[]){ name }, 1);
-	free(name);
-}
-
 static void make_in(struct manager *m, const struct role_call *r, int dir, struct topic_settings *settings)
 {
 	char *path = logdirs_path(m->c.logdirs, dir, r->topic, r->index);
-	struct manager_adopt a = { .topic = r->topic, .partition = r->index, .settings = settings };
-	a.log = manager_make_log(m, dir, path, r->topic, r->index, settings->config);
-	if (a.log) {
-		manager_adopt(m, &a);
-		catch_up(m, r->topic, settings);
-	}
+	struct log *log = manager_make_log(m, dir, path, r->topic, r->index, settings->config);
 	free(path);
+	if (!log)
+		return;
+	/* Those in force by now: a change while it was made reached only the partitions that were there. */
+	const struct manager_topic *t = manager_topic_find(m, r->topic);
+	struct topic_settings *now = topic_settings_get(t ? t->settings : settings);
+	struct manager_adopt a = { .topic = r->topic, .partition = r->index, .log = log, .settings = now };
+	log_set_config(log, now->config);
+	manager_adopt(m, &a);
+	topic_settings_put(now);
 }
 
 /* A partition that is not here yet: its directory is made. */
