@@ -4,15 +4,21 @@
 
 #include <stdio.h>
 
+/* A group of two whose assignment waits in vain to be stored. */
+static void begin_unstored(struct group_world *w, struct gw_client c[2])
+{
+	gw_begin(w, "offsets.commit.timeout.ms=2000\n", NULL, NULL);
+	gw_enter(w, &c[0]);
+	gw_enter(w, &c[1]);
+	sim_run_ms(2 * GW_DELAY_MS + 100);
+	gw_role(w, true, 1); /* a follower that never fetches */
+}
+
 static void stores_that_fail(void)
 {
 	struct group_world w;
 	struct gw_client c[2] = { 0 };
-	gw_begin(&w, "offsets.commit.timeout.ms=2000\n", NULL, NULL);
-	gw_enter(&w, &c[0]);
-	gw_enter(&w, &c[1]);
-	sim_run_ms(2 * GW_DELAY_MS + 100);
-	gw_role(&w, true, 1); /* a follower that never fetches */
+	begin_unstored(&w, c);
 	gw_sync(&w, &c[1]);
 	gw_assign(&w, &c[0], c, 2);
 	CU_ASSERT_TRUE(gw_waits(&c[0]) && gw_waits(&c[1]));
@@ -76,11 +82,7 @@ static void the_leader_says_it_twice(void)
 {
 	struct group_world w;
 	struct gw_client c[2] = { 0 };
-	gw_begin(&w, "offsets.commit.timeout.ms=2000\n", NULL, NULL);
-	gw_enter(&w, &c[0]);
-	gw_enter(&w, &c[1]);
-	sim_run_ms(2 * GW_DELAY_MS + 100);
-	gw_role(&w, true, 1); /* a follower that never fetches */
+	begin_unstored(&w, c);
 	gw_assign(&w, &c[0], c, 2);
 	int64_t end = gw_log_end(&w);
 	gw_assign(&w, &c[0], c, 1);
