@@ -219,8 +219,13 @@ static bool up_registration(struct broker *b)
 static bool up_controller(struct broker *b)
 {
 	zkc_started(b->zkc);
-	struct controller_ports ports = { b, reaches, to_leader_and_isr, to_update_metadata, to_stop_replica,
-					  to_register };
+	struct controller_ports ports = { .arg = b,
+					  .metrics = metrics_control(b->metrics),
+					  .reaches = reaches,
+					  .leader_and_isr = to_leader_and_isr,
+					  .update_metadata = to_update_metadata,
+					  .stop_replica = to_stop_replica,
+					  .register_broker = to_register };
 	b->controller = controller_new(b->control, b->zkc, dynamic_now(b->dynamic), b->id, &ports);
 	b->producer_ids = producer_ids_new(b->control, b->zkc, b->id);
 	b->api.controller = b->controller;

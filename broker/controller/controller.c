@@ -45,6 +45,7 @@ void ctl_enqueue(struct controller *c, struct ctl_event *e)
 		return;
 	}
 	must(c->n_events < CTL_EVENTS_MAX);
+	e->queued_ns = sys_mono_ns();
 	list_push_back(&c->events, &e->link);
 	c->n_events++;
 	if (c->worker && c->worker_waits)
@@ -74,10 +75,12 @@ static void worker_run(void *arg)
 		struct ctl_event *e = list_entry(it, struct ctl_event, link);
 		c->n_events--;
 		c->state = e->state;
+		ctl_event_begins(c, e);
 		e->run(c, e);
-		c->state = 0;
 		if (c->active)
 			push_flush(c);
+		ctl_event_ended(c, e);
+		c->state = 0;
 		event_free(e);
 	}
 	fiber_event_set(&c->stopped);

@@ -16,6 +16,7 @@
 #include "broker/base/slice.h"
 #include "broker/cluster/zkc.h"
 #include "broker/config/config.h"
+#include "broker/metrics/metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ struct arena;
  * is tried again. Responses lie in the arena. */
 struct controller_ports {
 	void *arg;
+	struct metrics_core *metrics; /* the control reactor's; NULL: nothing is counted */
 	/* Whether this broker can be told anything. One that cannot keeps what it leads and is given no
 	 * more. */
 	bool (*reaches)(void *arg, int32_t broker);

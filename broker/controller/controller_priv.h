@@ -48,6 +48,7 @@ struct ctl_event {
 	struct list link;
 	const char *name;
 	int state;           /* Kafka's number for it, for metrics */
+	int64_t queued_ns, since_ns; /* monotonic: when it was queued, and when its turn came */
 	void (*run)(struct controller *c, struct ctl_event *e);
 	int32_t broker;
 	char *topic;         /* freed with the event */
@@ -129,6 +130,9 @@ void ctl_replicas_went(struct controller *c, int32_t broker, const struct ctl_pa
 /* ---- figures.c ---- */
 /* Every event's name is known there. */
 int ctl_state_of(const char *event);
+/* Count how long it waited, and how long it took. */
+void ctl_event_begins(const struct controller *c, struct ctl_event *e);
+void ctl_event_ended(const struct controller *c, const struct ctl_event *e);
 
 /* ---- failed_dirs.c ---- */
 void ctl_log_dirs_changed(struct controller *c, struct ctl_event *e);

@@ -97,6 +97,11 @@ static bool is_of_requests(enum metric which)
 	return metric_descs[which].labels[0] != 0;
 }
 
+static int kinds_of(enum metric which)
+{
+	return is_of_requests(which) ? METRICS_REQUESTS_MAX : 1;
+}
+
 /* Times are recorded in microseconds and told, as Kafka does, in milliseconds. */
 static double scale_of(enum metric which)
 {
@@ -124,9 +129,9 @@ static void report_summary(struct report *r, struct page *p, enum metric which)
 	struct window *w = &r->windows[which - METRICS_OF_CORES];
 	struct histogram_sum all, lately;
 	page_head(p, which);
-	for (int i = 0; i < METRICS_REQUESTS_MAX; i++) {
+	for (int i = 0; i < kinds_of(which); i++) {
 		metrics_summary(r->metrics, which, i, &all);
-		if (all.count == 0)
+		if (all.count == 0 && is_of_requests(which))
 			continue;
 		lately = all;
 		if (w->older[i])
@@ -141,7 +146,7 @@ static void move_window(struct report *r, enum metric which)
 {
 	struct window *w = &r->windows[which - METRICS_OF_CORES];
 	struct histogram_sum now;
-	for (int i = 0; i < METRICS_REQUESTS_MAX; i++) {
+	for (int i = 0; i < kinds_of(which); i++) {
 		metrics_summary(r->metrics, which, i, &now);
 		free(w->older[i]);
 		w->older[i] = w->newer[i];

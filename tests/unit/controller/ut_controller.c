@@ -127,8 +127,11 @@ static enum zk_err register_broker(void *arg)
 
 static void run_script(void *arg)
 {
-	static const struct controller_ports ports = { NULL, reaches, leader_and_isr, update_metadata,
-						       stop_replica, register_broker };
+	static const struct controller_ports ports = { .reaches = reaches,
+						       .leader_and_isr = leader_and_isr,
+						       .update_metadata = update_metadata,
+						       .stop_replica = stop_replica,
+						       .register_broker = register_broker };
 	struct zkc_config config = { .connect = "zoo:2181", .session_timeout_ms = 6000, .max_in_flight = 10 };
 	must(arg == NULL);
 	w.zkc = zkc_open(w.control, &config);

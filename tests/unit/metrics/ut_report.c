@@ -103,12 +103,17 @@ static void quantiles_forget(void)
 	metrics_free(m);
 }
 
-/* What is of no request has no label but the quantile, and bytes stay bytes. */
+/* What is of no request has no label but the quantile, and is told before it has happened; bytes stay
+ * bytes. */
 static void other_summaries(void)
 {
 	struct metrics *m = make_metrics();
 	struct report *r = report_new(m, 0);
 	struct page p;
+	make(r, &p, NULL, 0, 0);
+	has(&p, "kafka_log_logflushstats_logflushrateandtimems{quantile=\"0.50\"} NaN");
+	has(&p, "kafka_log_logflushstats_logflushrateandtimems_count 0");
+	page_free(&p);
 	histogram_record(metrics_core(m, 0), METRIC_LOG_FLUSH_TIME, 0, 2500);
 	histogram_record(metrics_core(m, 0), METRIC_REQUEST_BYTES, PRODUCE, 512);
 	make(r, &p, NULL, 0, 0);
