@@ -114,6 +114,7 @@ struct request {
 	struct slice client_id;
 	struct kdec body;
 	struct tally_times times;
+	struct tally_conversion converted;
 	struct slice frame;         /* in holder */
 	int also;                   /* a kind that it is counted as beside its key: see tally.h */
 	struct msg msg;             /* to another reactor and back */

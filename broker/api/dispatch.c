@@ -131,6 +131,7 @@ static struct request *request_new(struct api_core *c, struct conn *conn, struct
 	tally_arrived(&c->tally, &req->times);
 	req->frame = frame;
 	req->also = TALLY_NONE;
+	req->converted = (struct tally_conversion){ 0 };
 	req->state = NULL;
 	req->row = NULL;
 	req->at = c->reactor;
@@ -226,8 +227,8 @@ static void finish(struct request *req)
 {
 	tally_forget(&req->times);
 	req->times.given_ns = reactor_now_ns(req->core->reactor);
-	struct tally_entry e = { req->times, req->frame.n, req->row->key, (int16_t)req->also,
-				 (int16_t)req->version };
+	struct tally_entry e = { req->times, req->converted, req->frame.n, req->row->key,
+				 (int16_t)req->also, (int16_t)req->version };
 	tally_answered(&req->core->tally, &e);
 	count_errors(req);
 	if (request_is_logged(req))

@@ -96,12 +96,22 @@ static void record(struct tally *t, int kind, const struct tally_entry *e, int64
 		histogram_record(t->metrics, stages[i], kind, (uint64_t)(ns[i] / 1000));
 }
 
+/* Kafka tells it of these two, under the API's own name only. */
+static void record_conversion(struct tally *t, const struct tally_entry *e)
+{
+	if (e->kind != KAPI_PRODUCE && e->kind != KAPI_FETCH)
+		return;
+	histogram_record(t->metrics, METRIC_CONVERSION_TIME, e->kind, (uint64_t)(e->converted.ns / 1000));
+	histogram_record(t->metrics, METRIC_CONVERSION_BYTES, e->kind, e->converted.bytes);
+}
+
 static void settle(struct tally *t)
 {
 	int64_t now_ns = sys_mono_ns();
 	for (int i = 0; i < t->n; i++) {
 		const struct tally_entry *e = &t->answered[i];
 		record(t, e->kind, e, now_ns);
+		record_conversion(t, e);
 		if (e->also != TALLY_NONE)
 			record(t, e->also, e, now_ns);
 	}

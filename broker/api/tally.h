@@ -37,9 +37,16 @@ enum request_stage { STAGE_QUEUE, STAGE_LOCAL, STAGE_REMOTE, STAGE_ANSWER_QUEUE,
 /* What each stage took, when the whole ended at `now_ns`: together they are the whole. */
 void tally_stages(const struct tally_times *times, int64_t now_ns, int64_t out_ns[STAGES]);
 
+/* What it took to write records of a request again: in the topic's codec, or in format 2. */
+struct tally_conversion {
+	int64_t ns;
+	uint64_t bytes; /* of memory for the new batches */
+};
+
 /* A request that was answered. */
 struct tally_entry {
 	struct tally_times times;
+	struct tally_conversion converted;
 	uint32_t bytes;
 	int16_t kind, also; /* `also`: counted as this, too; TALLY_NONE: as nothing else */
 	int16_t version;

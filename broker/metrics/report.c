@@ -105,7 +105,7 @@ static int kinds_of(enum metric which)
 /* Times are recorded in microseconds and told, as Kafka does, in milliseconds. */
 static double scale_of(enum metric which)
 {
-	return which == METRIC_REQUEST_BYTES ? 1 : 1000;
+	return which == METRIC_REQUEST_BYTES || which == METRIC_CONVERSION_BYTES ? 1 : 1000;
 }
 
 static void one_summary(struct page *p, enum metric which, const char *const *labels,

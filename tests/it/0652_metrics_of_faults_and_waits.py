@@ -1,5 +1,6 @@
 """What /metrics counts of batches that are refused: records without a key for a compacted topic, another magic, a wrong
-CRC, wrong offsets and sequences; of all topics and of the one. And what it tells of requests that wait."""
+CRC, wrong offsets and sequences; of all topics and of the one. And what it tells of requests that wait, and of records
+that are written again."""
 import kmsg
 from batches import batch, message, wrapper
 from harness import Cluster, wait_for
@@ -44,6 +45,28 @@ def waits(connection, broker_port, port):
     assert page("kafka_server_delayedproducemetrics_expires_total") == page("kafka_server_delayeddeleterecordsmetrics_expires_total") == 0
 
 
+def converted(port, request):
+    """How many requests, and the milliseconds and the bytes that their records took to be written again."""
+    page, of = Page(port), "kafka_network_requestmetrics_"
+    n, ms, same_n, size, all_n = (page(of + name, request=request) for name in (
+        "messageconversionstimems_count", "messageconversionstimems_sum", "temporarymemorybytes_count",
+        "temporarymemorybytes_sum", "totaltimems_count"))
+    assert n == same_n == all_n
+    return n, ms, size
+
+
+def conversions(connection, port):
+    """Only a batch in another format, or another codec than the topic's, is written again."""
+    n, ms, size = converted(port, "Produce")
+    assert converted(port, "Fetch")[1:] == (0, 0)
+    produce(connection, batch([b"a"]), 9, 0)
+    assert converted(port, "Produce") == (n + 1, ms, size)
+    big = b"".join(message(b"v" * 1000, 1, key=b"k", offset=i) for i in range(100))
+    produce(connection, big, 2, 0)
+    after = converted(port, "Produce")
+    assert after[0] == n + 2 and after[1] > ms and 100 * 1000 < after[2] - size < 2 * len(big), (n, ms, size, after)
+
+
 def test(env):
     port = env.ports.take()
     with Cluster(env) as cluster:
@@ -63,4 +86,5 @@ def test(env):
             produce(connection, wrapper([message(b"a", 0, key=b"k")], 1), 2, INVALID_RECORD)
             assert faults(port) == [3, 2, 2, 3]
             waits(connection, broker.port, port)
+            conversions(connection, port)
         broker.stop()

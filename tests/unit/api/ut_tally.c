@@ -26,8 +26,8 @@ static void unmake(struct fixture *f)
 
 static void answered(struct fixture *f, int64_t received_ns, int also)
 {
-	struct tally_entry e = { { .received_ns = received_ns, .left_ns = INT64_MAX }, 100, KAPI_FETCH,
-				 (int16_t)also, 11 };
+	struct tally_entry e = { { .received_ns = received_ns, .left_ns = INT64_MAX }, { 0 }, 100,
+				 KAPI_FETCH, (int16_t)also, 11 };
 	tally_answered(&f->tally, &e);
 }
 
@@ -61,6 +61,37 @@ static void a_turn_is_counted_at_its_end(void)
 	CU_ASSERT_EQUAL(h.sum, 300);
 	reactor_turn(f.reactor, 0);
 	CU_ASSERT_EQUAL(metrics_requests(f.metrics, KAPI_FETCH, 11), 3);
+	unmake(&f);
+}
+
+static void converted(const struct fixture *f, int kind, uint64_t n, uint64_t us, uint64_t bytes)
+{
+	struct histogram_sum h;
+	metrics_summary(f->metrics, METRIC_CONVERSION_TIME, kind, &h);
+	CU_ASSERT_EQUAL(h.count, n);
+	CU_ASSERT_EQUAL(h.sum, us);
+	metrics_summary(f->metrics, METRIC_CONVERSION_BYTES, kind, &h);
+	CU_ASSERT_EQUAL(h.count, n);
+	CU_ASSERT_EQUAL(h.sum, bytes);
+}
+
+/* Told of each Produce and Fetch, whether anything was converted or not, and of no other. */
+static void conversions(void)
+{
+	struct fixture f;
+	make(&f);
+	struct tally_entry e = { .kind = KAPI_PRODUCE, .also = TALLY_NONE, .converted = { 7000, 90 } };
+	tally_answered(&f.tally, &e);
+	e.converted = (struct tally_conversion){ 0 };
+	tally_answered(&f.tally, &e);
+	e.kind = KAPI_METADATA;
+	tally_answered(&f.tally, &e);
+	answered(&f, 0, TALLY_FETCH_CONSUMER);
+	reactor_turn(f.reactor, 0);
+	converted(&f, KAPI_PRODUCE, 2, 7, 90);
+	converted(&f, KAPI_FETCH, 1, 0, 0);
+	converted(&f, TALLY_FETCH_CONSUMER, 0, 0, 0);
+	converted(&f, KAPI_METADATA, 0, 0, 0);
 	unmake(&f);
 }
 
@@ -161,6 +192,7 @@ int main(void)
 	static const struct ut_case cases[] = {
 		UT(kinds_have_names),
 		UT(a_turn_is_counted_at_its_end),
+		UT(conversions),
 		UT(many_are_counted_at_once),
 		UT(time_is_never_negative),
 		UT(stages_are_together_the_whole),
