@@ -4,6 +4,7 @@
 #include "tools/out.h"
 #include "tools/zk_check.h"
 #include "tools/zk_explain.h"
+#include "tools/zk_lines.h"
 #include "tools/zoo.h"
 #include "zkutil/connect.h"
 
@@ -13,7 +14,8 @@ enum { TREE_DEPTH_MAX = 64 };
 
 enum { ZOOKEEPER, TIMEOUT, RAW, JSON, RECURSIVE, NODE_VERSION, YES };
 
-static const char *const verbs[] = { "ls", "get", "tree", "set", "create", "delete", "watch", "check", NULL };
+static const char *const verbs[] = { "ls", "get", "tree", "set", "create", "delete", "watch", "check",
+	"shell", NULL };
 
 static const struct opt options[] = {
 	[ZOOKEEPER] = { "zookeeper", OPT_TEXT, "host:port,.../chroot",
@@ -309,12 +311,17 @@ static const char *word(const struct args *a, unsigned nth)
 	return nth + 1 < a->n_operands ? a->operands[nth + 1] : NULL;
 }
 
-static int run(struct tool *t)
+/* -1: the words are refused, or the failure is set. */
+static int run_verb(struct tool *t)
 {
 	struct args *a = &t->args;
 	size_t i = 0;
-	while (strcmp(known[i].verb, a->verb) != 0)
+	while (i < countof(known) && (!a->verb || strcmp(known[i].verb, a->verb) != 0))
 		i++;
+	if (i == countof(known)) {
+		args_refuse(a, "a line begins with one of the others");
+		return -1;
+	}
 	struct shell s = { .tool = t, .path = word(a, 0) ? word(a, 0) : "/", .data = word(a, 1) };
 	if ((known[i].least && !word(a, known[i].least - 1)) || word(a, known[i].most))
 		args_refuse(a, "%s takes %u to %u words behind it", a->verb, known[i].least, known[i].most);
@@ -322,10 +329,31 @@ static int run(struct tool *t)
 	if (wrong)
 		args_refuse(a, "%s is no path: %s", s.path, wrong);
 	if (a->refused || args_check_values(a))
-		return tool_usage(t, "%s", a->refused);
+		return -1;
 	s.zoo = zoo_open(t, args_text(a, ZOOKEEPER), (int)args_int(a, TIMEOUT));
 	int status = s.zoo ? known[i].run(&s) : -1;
 	zoo_close(s.zoo);
+	return status;
+}
+
+/* What holds for all lines. Not --yes: each change is meant by itself. */
+static const unsigned of_all_lines[] = { ZOOKEEPER, TIMEOUT, RAW, JSON };
+
+static int run_lines(struct tool *t)
+{
+	if (word(&t->args, 0))
+		args_refuse(&t->args, "shell takes no word behind it: its commands are lines of standard "
+			"input");
+	if (t->args.refused || args_check_values(&t->args))
+		return -1;
+	return zk_lines(t, of_all_lines, countof(of_all_lines), run_verb);
+}
+
+static int run(struct tool *t)
+{
+	int status = strcmp(t->args.verb, "shell") == 0 ? run_lines(t) : run_verb(t);
+	if (t->args.refused)
+		return tool_usage(t, "%s", t->args.refused);
 	return status < 0 ? tool_complain(t) : status;
 }
 
@@ -339,8 +367,9 @@ const struct command command_zk = {
 		"each change until interrupted; set PATH DATA, create PATH [DATA] and delete PATH change it. "
 		"check reads the whole tree and tells what cannot be true at the same time, such as a leader "
 		"that is not registered or settings of a topic that does not exist; status 1 when there is "
-		"any. Only what the open ACL allows can be read and written: the C client of ZooKeeper has "
-		"neither TLS nor SASL here.",
+		"any. shell takes each line of standard input as such a command, with the words split as sh "
+		"does, until quit; status 1 when one of them failed. Only what the open ACL allows can be "
+		"read and written: the C client of ZooKeeper has neither TLS nor SASL here.",
 	.opts = options,
 	.n_opts = countof(options),
 	.run = run,

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from harness import Cluster, wait_for
-from twin import check_progress
+from twin import check_progress, typed
 
 PROGRAM = "samsa"
 
@@ -28,6 +28,7 @@ def test(env):
         wait_for("its states", lambda: client.exists("/brokers/topics/plain/partitions/1/state"))
         shell = Shell(env, cluster)
         explained(shell, broker)
+        lines(shell, client)
         changed(shell, client)
         watched(env, shell, client)
         assert " 0 contradictions\n" in shell("check")
@@ -53,6 +54,29 @@ def explained(shell, broker):
     assert "there is no such node" in shell("get", "/nosuch", status=1)
     for words in (("get",), ("get", "nosuch"), ("bake", "/"), ("ls", "/", "/")):
         shell(*words, status=1)
+
+
+def lines(shell, client):
+    """Lines of standard input are commands: what is shared, what fails, what ends them."""
+    def run(said, *words, status=0):
+        done = subprocess.run([*shell.words, "shell", *shell.at, *words], input=said, capture_output=True, text=True, timeout=60)
+        assert done.returncode == status, done
+        return done.stdout, done.stderr
+
+    assert run("ls /brokers\n\n  ls /admin\nquit\nls /config\n") == ("ids\nseqid\ntopics\ndelete_topics\n", "")
+    out, _ = run("get /controller_epoch", "--json")
+    assert json.loads(out)["data"] == 1
+    assert run("create /lines 'two words' --yes\r\nget --raw /lines\nset /lines no\n", status=1)[0].startswith("/lines\ntwo words")
+    assert client.get("/lines")[0] == b"two words"
+    out, said = run("get /nosuch\nbake\nls / /\n--json\nshell\nget '\nls \0\nls /x --timeout 1\nls /brokers\n", status=1)
+    assert out == "ids\nseqid\ntopics\n" and len(said.splitlines()) == 8 and "/nosuch" in said.splitlines()[0], (out, said)
+    assert "Commands: ls get" in run("help\n")[0] and "Commands: ls get" in run("get --help\n")[0]
+    run("", "--timeout", "soon", status=1)
+    run("", "/brokers", status=1)
+    run("delete /lines --yes")
+    assert not client.exists("/lines")
+    told = typed([*shell.words, "shell", *shell.at], "ls /admin\nexit\n")
+    assert told.endswith("zk> delete_topics\nzk> "), told
 
 
 def changed(shell, client):

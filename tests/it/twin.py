@@ -65,12 +65,20 @@ class Twins:
 ERASED = "\r\x1b[K"
 
 
-def on_terminal(words, piped):
+def typed(words, keys):
+    """Runs a program on a terminal where somebody types; what stands on the terminal."""
+    return on_terminal(words, False, keys.encode())
+
+
+def on_terminal(words, piped, keys=None):
     """Runs a program; what it gave the terminal that both its outputs are, or standard error alone."""
     ours, its = pty.openpty()
     said = b""
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL if piped else its, stderr=its) as process:
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL if keys is None else its,
+                          stdout=subprocess.DEVNULL if piped else its, stderr=its) as process:
         os.close(its)
+        if keys:
+            os.write(ours, keys)
         try:
             while more := os.read(ours, 65536):
                 said += more

@@ -2,7 +2,9 @@
 #include "tests/unit/ut.h"
 #include "tools/zk_check.h"
 #include "tools/zk_explain.h"
+#include "tools/zk_lines.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NOW_MS INT64_C(1795252200000)
@@ -213,7 +215,41 @@ static void nodes_are_explained(void)
 	bench_free(b);
 }
 
+static void lines_become_words(void)
+{
+	static const struct { const char *line, *words[5]; } each[] = {
+		{ "", { NULL } },
+		{ " \t ", { NULL } },
+		{ "ls", { "ls" } },
+		{ " get\t/a/b  --raw ", { "get", "/a/b", "--raw" } },
+		{ "set /a '{\"b\": \"c d\"}' --yes", { "set", "/a", "{\"b\": \"c d\"}", "--yes" } },
+		{ "set /a \"a \\\"quote\\\" and \\\\ \\n\"", { "set", "/a", "a \"quote\" and \\ \\n" } },
+		{ "a\\ b c'd 'e\"f\"", { "a b", "cd ef" } },
+		{ "set /a ''", { "set", "/a", "" } },
+		{ "behind\\", { "behind\\" } },
+	};
+	char line[64], *words[5];
+	const char *wrong;
+	for (size_t i = 0; i < countof(each); i++) {
+		int n = 0;
+		while (each[i].words[n])
+			n++;
+		snprintf(line, sizeof line, "%s", each[i].line);
+		CU_ASSERT_EQUAL(zk_words(line, words, countof(words), &wrong), n);
+		for (int k = 0; k < n; k++)
+			CU_ASSERT_STRING_EQUAL(words[k], each[i].words[k]);
+	}
+	static const char *const refused[] = { "get 'open", "get \"open", "get \"open\\\"", "1 2 3 4 5 6" };
+	for (size_t i = 0; i < countof(refused); i++) {
+		snprintf(line, sizeof line, "%s", refused[i]);
+		wrong = NULL;
+		CU_ASSERT_EQUAL(zk_words(line, words, countof(words), &wrong), -1);
+		CU_ASSERT(wrong != NULL);
+	}
+}
+
 static const struct ut_case cases[] = {
+	UT(lines_become_words),
 	UT(a_sound_cluster_has_none),
 	UT(each_contradiction_is_found),
 	UT(paths_have_their_meaning),
