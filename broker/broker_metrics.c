@@ -2,12 +2,14 @@
 #include "broker/broker_metrics.h"
 
 #include "broker/base/must.h"
+#include "broker/base/order.h"
 #include "broker/broker_priv.h"
 #include "broker/group/group.h"
 #include "broker/metrics/report.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define BROKER_METRICS_MAGIC 0xb7e7a1c5u
 
@@ -90,6 +92,70 @@ static void put_counted(struct broker_metrics *m, const struct census *c, struct
 }
 
 /* ---- requests and connections ---- */
+
+static int compare_clients(const void *a, const void *b)
+{
+	const struct kind *const *one = a, *const *other = b;
+	int order = strcmp((*one)->first, (*other)->first);
+	return order ? order : strcmp((*one)->second, (*other)->second);
+}
+
+/* Clients of one name and version, on whatever core and listener. */
+static void put_deprecated_of(const struct broker_metrics *m, struct page *p, struct kind *const *same,
+			      size_t n)
+{
+	int request, version;
+	for (int row = 0; deprecated_pair(row, &request, &version); row++) {
+		uint64_t sum = 0;
+		for (size_t i = 0; i < n; i++)
+			sum += same[i]->deprecated[row];
+		if (sum > 0)
+			page_whole(p, METRIC_DEPRECATED,
+				   LABELS(metrics_request_name(m->b->metrics, request), number(version).text,
+					  same[0]->first, same[0]->second), sum);
+	}
+}
+
+static void put_deprecated(const struct broker_metrics *m, const struct census *c, struct page *p)
+{
+	size_t n = 0;
+	struct kind **all = mem_alloc((size_t)c->n_cores * (KINDS_MAX + 1) * sizeof(struct kind *));
+	for (int core = 0; core < c->n_cores; core++)
+		for (int i = 0; i < c->cores[core].clients.n; i++)
+			if (c->cores[core].clients.v[i].deprecated)
+				all[n++] = &c->cores[core].clients.v[i];
+	order_sort(all, n, sizeof(struct kind *), compare_clients);
+	page_head(p, METRIC_DEPRECATED);
+	for (size_t i = 0, same; i < n; i += same) {
+		for (same = 1; i + same < n && compare_clients(&all[i], &all[i + same]) == 0; same++)
+			;
+		put_deprecated_of(m, p, &all[i], same);
+	}
+	free(all);
+}
+
+/* A label that is empty is none, to Prometheus. */
+static void put_connections_of(const struct kinds_copy *kinds, int core, bool by_cipher, struct page *p)
+{
+	const struct number at = number(core);
+	for (int i = 0; i < kinds->n; i++) {
+		const struct kind *k = &kinds->v[i];
+		const char *const *labels = by_cipher ?
+			LABELS(k->listener, at.text, "", "", k->first, k->second) :
+			LABELS(k->listener, at.text, k->first, k->second);
+		if (k->connections > 0)
+			page_whole(p, METRIC_CONNECTIONS_BY, labels, k->connections);
+	}
+}
+
+static void put_connections(const struct census *c, struct page *p)
+{
+	page_head(p, METRIC_CONNECTIONS_BY);
+	for (int core = 0; core < c->n_cores; core++) {
+		put_connections_of(&c->cores[core].clients, core, false, p);
+		put_connections_of(&c->cores[core].ciphers, core, true, p);
+	}
+}
 
 static void put_sessions(const struct census *c, struct page *p)
 {
@@ -479,11 +545,14 @@ void broker_metrics_page(struct broker_metrics *m, const struct census *c, struc
 	CHECK_OBJ_NOTNULL(m, BROKER_METRICS_MAGIC);
 	put_counted(m, c, p);
 	if (c && c->has_rooms) {
+		put_deprecated(m, c, p);
 		put_sessions(c, p);
 		put_groups(c, p);
 	}
 	if (c && c->has_net)
 		put_net(c, p);
+	if (c && c->has_rooms)
+		put_connections(c, p);
 	if (c)
 		put_cores(m, c, p);
 	if (c && c->has_rooms)

@@ -23,6 +23,17 @@ struct visit {
 	int from, upto; /* partitions */
 };
 
+static void tell_api(const struct api_core *core, struct census_core *out)
+{
+	out->sessions = sessions_count(core->sessions);
+	out->session_partitions = sessions_partitions(core->sessions);
+	out->sessions_evicted = sessions_evicted(core->sessions);
+	out->waits = core->waits;
+	arena_init(&out->texts, CENSUS_KINDS_BYTES);
+	kinds_copy(&core->clients, &out->texts, &out->clients);
+	kinds_copy(&core->ciphers, &out->texts, &out->ciphers);
+}
+
 static void core_run(struct reactor *there, struct call *call)
 {
 	const struct visit *v = call->arg;
@@ -30,13 +41,8 @@ static void core_run(struct reactor *there, struct call *call)
 	struct census_core *out = &v->census->cores[core];
 	out->cpu_ns = sys_thread_cpu_ns();
 	out->turns = reactor_turns(there);
-	if (v->census->has_rooms) {
-		const struct sessions *sessions = v->b->api.cores[core]->sessions;
-		out->sessions = sessions_count(sessions);
-		out->session_partitions = sessions_partitions(sessions);
-		out->sessions_evicted = sessions_evicted(sessions);
-		out->waits = v->b->api.cores[core]->waits;
-	}
+	if (v->census->has_rooms)
+		tell_api(v->b->api.cores[core], out);
 	if (v->census->has_net)
 		net_count(v->b->net, core, &out->net);
 	call_done(there, call);
@@ -212,6 +218,8 @@ void census_take(struct broker *b, struct census *c)
 void census_clear(struct census *c)
 {
 	meta_put(c->meta);
+	for (int i = 0; c->cores && c->has_rooms && i < c->n_cores; i++)
+		arena_free(&c->cores[i].texts);
 	free(c->cores);
 	free(c->partitions);
 	for (int i = 0; c->groups && i < c->n_cores; i++) {

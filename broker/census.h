@@ -17,6 +17,7 @@
 enum {
 	CENSUS_ROUND = 256,   /* partitions of each core that are asked for at a time */
 	CENSUS_COMMITS = 100000, /* offsets of groups that are told of one core */
+	CENSUS_KINDS_BYTES = 1024 * 1024, /* of one core's connections: who they are, how they speak TLS */
 	CENSUS_NAMES_BYTES = 64 * 1024 * 1024, /* of one core's groups */
 	CENSUS_WHY_BYTES = 256,
 };
@@ -42,6 +43,8 @@ struct census_core {
 	int64_t session_partitions;
 	uint64_t sessions_evicted;
 	struct api_waits waits;
+	struct arena texts;          /* of the connections' kinds */
+	struct kinds_copy clients, ciphers;
 	struct net_counters net;
 };
 

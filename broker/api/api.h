@@ -12,6 +12,7 @@
 #ifndef SAMSA_API_API_H
 #define SAMSA_API_API_H
 
+#include "broker/api/kinds.h"
 #include "broker/api/session.h"
 #include "broker/api/tally.h"
 #include "broker/base/arena.h"
@@ -73,6 +74,7 @@ struct api_core {
 	struct metrics_core *metrics;
 	struct tally tally;
 	struct api_waits waits;
+	struct kinds clients, ciphers; /* its connections */
 };
 
 struct api {

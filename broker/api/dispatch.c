@@ -1,5 +1,6 @@
 /* dispatch.c - from a frame to a handler and from its answer to the connection. */
 #include "broker/api/api.h"
+#include "broker/api/client_info.h"
 #include "broker/api/handlers.h"
 #include "broker/api/request_log.h"
 
@@ -56,6 +57,8 @@ struct api_core *api_core_new(struct api *api, int core, struct reactor *reactor
 	c->sessions = sessions_new(core, api->n_cores, max_of(slots / api->n_cores, slots > 0), &seed);
 	c->codecs = codecs_new();
 	list_init(&c->spare);
+	kinds_init(&c->clients);
+	kinds_init(&c->ciphers);
 	return c;
 }
 
@@ -68,18 +71,23 @@ void api_core_free(struct api_core *c)
 		arena_free(&req->arena);
 		free(req);
 	}
+	kinds_fini(&c->clients);
+	kinds_fini(&c->ciphers);
 	sessions_free(c->sessions);
 	codecs_free(&c->codecs);
 	meta_put(c->meta);
 	FREE_OBJ(c);
 }
 
-/* The part of the core that owns `reactor`. */
-static struct api_core *core_of(struct api *api, const struct reactor *reactor)
+/* The part of the core that a connection belongs to. */
+static struct api_core *core_of(const struct conn *conn)
 {
-	int core = reactor_core(reactor);
+	const struct api *api = conn_listener(conn)->user;
+	int core = reactor_core(conn_reactor(conn));
 	must(core >= 0 && core < api->n_cores);
-	return api->cores[core];
+	struct api_core *c = api->cores[core];
+	CHECK_OBJ_NOTNULL(c, API_CORE_MAGIC);
+	return c;
 }
 
 /* xorshift64*: for ids that need to differ, not to be secret. */
@@ -231,6 +239,7 @@ static void finish(struct request *req)
 				 (int16_t)req->also, (int16_t)req->version };
 	tally_answered(&req->core->tally, &e);
 	count_errors(req);
+	client_info_answered(req);
 	if (request_is_logged(req))
 		request_log(req);
 }
@@ -410,22 +419,19 @@ static void dispatch(struct request *req)
 
 static void on_frame(struct conn *conn, struct slice frame, struct buf *holder)
 {
-	struct api *api = conn_listener(conn)->user;
-	struct api_core *c = core_of(api, conn_reactor(conn));
-	CHECK_OBJ_NOTNULL(c, API_CORE_MAGIC);
-	dispatch(request_new(c, conn, holder, frame));
+	dispatch(request_new(core_of(conn), conn, holder, frame));
 }
 
 /* Of a connection only its client's name is kept: its requests carry all else. */
 static void on_open(struct conn *conn)
 {
-	must(conn_is_open(conn));
+	client_info_open(core_of(conn), conn);
 }
 
 static void on_close(struct conn *conn)
 {
 	must(!conn_is_open(conn));
-	client_info_forget(conn);
+	client_info_close(core_of(conn), conn);
 }
 
 const struct conn_events api_conn_events = { .on_open = on_open, .on_frame = on_frame, .on_close = on_close };

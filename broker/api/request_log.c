@@ -2,6 +2,8 @@
  * RequestConvertToJson of 3.9. */
 #include "broker/api/request_log.h"
 
+#include "broker/api/client_info.h"
+
 #include "broker/base/must.h"
 #include "broker/net/net.h"
 
@@ -10,64 +12,21 @@
 
 #include <string.h>
 
-#define CLIENT_INFO_MAGIC 0xc11e7173u
-
 enum {
 	LINE_BYTES = 3 * REQUEST_LOG_MESSAGE_BYTES,
 	API_NAME_BYTES = 64,
-	CLIENT_TEXT_BYTES = 128, /* a longer name is cut */
-	CLIENT_ID_BYTES = 1024,  /* likewise */
+	CLIENT_ID_BYTES = 1024, /* a longer one is cut */
 };
 
-/* ---- who the client says it is ---- */
-
-struct client_info {
-	unsigned magic;
-	uint32_t name_bytes, version_bytes;
-	uint8_t name[CLIENT_TEXT_BYTES], version[CLIENT_TEXT_BYTES];
-};
-
-static uint32_t keep(uint8_t to[CLIENT_TEXT_BYTES], struct slice s)
-{
-	uint32_t n = min_of(s.n, (uint32_t)CLIENT_TEXT_BYTES);
-	memcpy(to, s.p, n);
-	return n;
-}
-
-void client_info_set(struct conn *conn, struct slice name, struct slice version)
-{
-	struct client_info *info = conn_user(conn);
-	must(name.n > 0 && version.n > 0);
-	if (!conn_is_open(conn))
-		return;
-	if (!info) {
-		ALLOC_OBJ(info, CLIENT_INFO_MAGIC);
-		conn_set_user(conn, info);
-	}
-	CHECK_OBJ(info, CLIENT_INFO_MAGIC);
-	info->name_bytes = keep(info->name, name);
-	info->version_bytes = keep(info->version, version);
-}
-
-void client_info_forget(struct conn *conn)
-{
-	struct client_info *info = conn_user(conn);
-	conn_set_user(conn, NULL);
-	if (info)
-		FREE_OBJ(info);
-}
+/* ---- messages ---- */
 
 static void dump_client(struct kdump *k, struct conn *conn)
 {
-	const struct client_info *info = conn_user(conn);
 	kdump_begin(k, "clientInformation");
-	kdump_string(k, "softwareName", info ? slice_of(info->name, info->name_bytes) : SLICE_LIT("unknown"));
-	kdump_string(k, "softwareVersion",
-		     info ? slice_of(info->version, info->version_bytes) : SLICE_LIT("unknown"));
+	kdump_string(k, "softwareName", slice_str(client_name(conn)));
+	kdump_string(k, "softwareVersion", slice_str(client_version(conn)));
 	kdump_end(k);
 }
-
-/* ---- messages ---- */
 
 /* Nothing is shown of a message that cannot be read, and none by halves. */
 static void dump_message(struct kdump *k, const char *name, const struct kmsg *m, int version, struct kdec *d)

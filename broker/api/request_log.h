@@ -27,10 +27,4 @@ static inline bool request_is_logged(const struct request *req)
 /* Before its answer, which may be empty, goes to the connection. */
 void request_log(const struct request *req);
 
-/* ---- who the client says it is: ApiVersions from version 3 on, kept by the connection (KIP-511) ---- */
-
-void client_info_set(struct conn *conn, struct slice name, struct slice version);
-/* The connection ends. */
-void client_info_forget(struct conn *conn);
-
 #endif

@@ -1,7 +1,7 @@
 /* versions.c - ApiVersions: the promise. Facts: KafkaApis.handleApiVersionsRequest, KIP-511. */
 #include "broker/api/api.h"
+#include "broker/api/client_info.h"
 #include "broker/api/handlers.h"
-#include "broker/api/request_log.h"
 
 #include "broker/base/must.h"
 
@@ -49,7 +49,8 @@ void handle_api_versions(struct request *req)
 		   (!is_client_text(msg.client_software_name) ||
 		    !is_client_text(msg.client_software_version));
 	if (!bad && req->version >= VERSION_NAMES_CLIENT)
-		client_info_set(req->conn, msg.client_software_name, msg.client_software_version);
+		client_info_set(req->core, req->conn, msg.client_software_name,
+				msg.client_software_version);
 	if (bad)
 		respond(req, KERR_INVALID_REQUEST, NULL, 0);
 	else
