@@ -7,6 +7,7 @@
 
 #include "broker/base/must.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -39,6 +40,7 @@ enum how {
 	ASSIGNORS,
 	JAAS,
 	MAX_BLOCK,
+	ACKS,
 	GROUP_PROTOCOL,
 	TRUSTSTORE, TRUSTSTORE_PASSWORD, KEYSTORE, ENDPOINT,
 };
@@ -57,6 +59,7 @@ static const struct rule {
 	{ "partition.assignment.strategy", "partition.assignment.strategy", ASSIGNORS },
 	{ "sasl.jaas.config", NULL, JAAS },
 	{ "max.block.ms", NULL, MAX_BLOCK },
+	{ "acks", "acks", ACKS },
 	{ "group.protocol", NULL, GROUP_PROTOCOL },
 	{ "ssl.truststore.location", "ssl.ca.location", TRUSTSTORE },
 	{ "ssl.truststore.password", NULL, TRUSTSTORE_PASSWORD },
@@ -192,6 +195,32 @@ static int keystore(struct tool *t, struct kafka_names *out, const struct proper
 	return add(t, out, "ssl.key.location", p->value);
 }
 
+static int refuse(struct tool *t, const struct property *p, const char *why)
+{
+	return tool_fail(t, "ConfigException", "Invalid value %s for configuration %s: %s", p->value, p->name,
+		why);
+}
+
+static int max_block(struct tool *t, struct kafka_names *out, const struct property *p)
+{
+	char *end;
+	errno = 0;
+	out->max_block_ms = strtoll(p->value, &end, 10);
+	if (end == p->value || *end || errno)
+		return refuse(t, p, "Not a number of type LONG");
+	return out->max_block_ms < 0 ? refuse(t, p, "Value must be at least 0") : 0;
+}
+
+/* librdkafka takes any number of brokers, which Kafka's have not known for long. */
+static int acks(struct tool *t, struct kafka_names *out, const struct property *p)
+{
+	static const char *const known[] = { "all", "-1", "0", "1" };
+	for (size_t i = 0; i < countof(known); i++)
+		if (strcmp(known[i], p->value) == 0)
+			return add(t, out, "acks", p->value);
+	return refuse(t, p, "String must be one of: all, -1, 0, 1");
+}
+
 /* ---- one setting ---- */
 
 static int apply(struct tool *t, struct kafka_names *out, const struct properties *settings,
@@ -213,8 +242,9 @@ static int apply(struct tool *t, struct kafka_names *out, const struct propertie
 	case JAAS:
 		return jaas(t, out, p);
 	case MAX_BLOCK:
-		out->max_block_ms = strtoll(p->value, NULL, 10);
-		return 0;
+		return max_block(t, out, p);
+	case ACKS:
+		return acks(t, out, p);
 	case GROUP_PROTOCOL:
 		return strcasecmp(p->value, "classic") == 0 ? 0 : tool_fail(t, "ConfigException",
 			"group.protocol=%s: a cluster with ZooKeeper has only the classic one", p->value);
@@ -236,10 +266,10 @@ static int apply(struct tool *t, struct kafka_names *out, const struct propertie
 /* As Java: idempotence is the default, and is given up in silence where acks were set lower. */
 static void idempotence(struct tool *t, struct kafka_names *out, const struct properties *settings)
 {
-	const struct property *acks = properties_find(settings, "acks"), *set =
-		properties_find(settings, "enable.idempotence"), *retries = properties_find(settings,
-		"retries");
-	bool all = !acks || strcmp(acks->value, "all") == 0 || strcmp(acks->value, "-1") == 0;
+	const struct property *wanted = properties_find(settings, "acks");
+	const struct property *set = properties_find(settings, "enable.idempotence");
+	const struct property *retries = properties_find(settings, "retries");
+	bool all = !wanted || strcmp(wanted->value, "all") == 0 || strcmp(wanted->value, "-1") == 0;
 	bool none = retries && strcmp(retries->value, "0") == 0;
 	if (!set)
 		add(t, out, "enable.idempotence", all && !none ? "true" : "false");

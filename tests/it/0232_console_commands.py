@@ -40,7 +40,9 @@ def usage(twins):
     twins.same("consumer-perf-test", "--help", "BOOTSTRAP", "BOOTSTRAP --topic t", "--topic t --messages 1")
     # Where Kafka's first words are those of an exception, only the status is the same.
     twins.same("console-producer", "", *("BOOTSTRAP --topic t " + rest for rest in (
-        "--line-reader no.such", "--producer-property compression.type=no", "--reader-config /no/such", "--retry-backoff-ms -1", "--message-send-max-retries -1")), complaint=False)
+        "--line-reader no.such", "--producer-property compression.type=no", "--reader-config /no/such", "--retry-backoff-ms -1",
+        "--message-send-max-retries -1",
+        "--request-required-acks 7", "--max-block-ms -1", "--producer-property max.block.ms=soon", "--producer-property acks=2")), complaint=False)
     twins.same("console-consumer", "BOOTSTRAP --topic t --partition x", complaint=False)
     twins.same("consumer-perf-test", "", complaint=False)
     twins.same("producer-perf-test", "--nosuch", "--topic t", complaint=False)

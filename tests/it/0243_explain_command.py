@@ -211,8 +211,8 @@ def two_brokers(asked, cluster, broker):
     assert says(p, "not-preferred") == (["Broker 1 leads in place of the preferred 2, which is not alive."]
                                         if preferred == 2 else []), p
     produce(broker, "two", 0, batch([b"y"] * 2), acks=1)
-    p, = asked.one("two")["partitions"]
-    assert (p["log_end"], p["end"]) == (5, 3), p
+    # A new leader tells no end before its followers, those that live, have fetched from it.
+    p, = wait_for("it tells its ends", lambda: ended(asked.look("two")["topics"][0]["partitions"], (5, 3)))
     assert "The last 2 records (from 3) are not committed: fewer than min.insync.replicas" in says(p, "uncommitted")[0], p
     alone, = asked.one("alone")["partitions"]
     assert alone["leader"] is None and says(alone, "no-leader") == [
@@ -222,6 +222,10 @@ def two_brokers(asked, cluster, broker):
 
 def synced(found, count):
     return found if found[0]["leader"] and sum(r["in_sync"] for r in found[0]["replicas"]) == count else None
+
+
+def ended(found, ends):
+    return found if (found[0]["log_end"], found[0]["end"]) == ends else None
 
 
 def filled(found, end):
