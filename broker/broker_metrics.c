@@ -15,10 +15,12 @@
 
 enum { NUMBER_BYTES = 16 };
 
-/* CPU time of each data core at a moment. */
+/* CPU time of each data core at a moment, and how long each listener had kept peers waiting. */
 struct moment {
 	int64_t at_ns;
 	int64_t *cpu_ns;
+	struct net_blocked blocked[NET_LISTENERS_MAX]; /* their names are its own */
+	int n_blocked;
 };
 
 struct broker_metrics {
@@ -44,10 +46,18 @@ struct broker_metrics *broker_metrics_new(const struct broker *b)
 	return m;
 }
 
+static void moment_clear(struct moment *t)
+{
+	while (t->n_blocked > 0)
+		free((char *)t->blocked[--t->n_blocked].listener);
+}
+
 void broker_metrics_free(struct broker_metrics *m)
 {
 	CHECK_OBJ_NOTNULL(m, BROKER_METRICS_MAGIC);
 	report_free(m->report);
+	moment_clear(&m->older);
+	moment_clear(&m->newer);
 	free(m->older.cpu_ns);
 	free(m->newer.cpu_ns);
 	FREE_OBJ(m);
@@ -310,7 +320,29 @@ static void put_net(const struct census *c, struct page *p)
 	}
 }
 
-/* ---- cores ---- */
+/* ---- cores and listeners ---- */
+
+/* Of the time since the older moment, when somebody was kept waiting. A listener that has come since, maybe
+ * in the place of one of its name, began with nothing. */
+static double blocked_share(const struct broker_metrics *m, const struct net_blocked *now, int64_t now_ns)
+{
+	double had = (double)(now_ns - m->older.at_ns);
+	int64_t before = 0;
+	for (int i = 0; i < m->older.n_blocked; i++)
+		if (strcmp(m->older.blocked[i].listener, now->listener) == 0)
+			before = m->older.blocked[i].ns;
+	int64_t ns = now->ns >= before ? now->ns - before : now->ns;
+	return had > 0 ? min_of((double)ns / had, 1.0) : 0;
+}
+
+static void put_blocked(const struct broker_metrics *m, const struct census *c, struct page *p)
+{
+	int64_t now_ns = sys_mono_ns();
+	page_head(p, METRIC_ACCEPTOR_BLOCKED);
+	for (int i = 0; i < c->n_blocked; i++)
+		page_real(p, METRIC_ACCEPTOR_BLOCKED, LABELS(c->blocked[i].listener),
+			  blocked_share(m, &c->blocked[i], now_ns));
+}
 
 /* Of the time since the older moment, what a data core has not used. */
 static double idle_share(const struct broker_metrics *m, const struct census *c, int core, int64_t now_ns)
@@ -326,7 +358,11 @@ static void move_window(struct broker_metrics *m, const struct census *c, int64_
 		return;
 	struct moment oldest = m->older;
 	m->older = m->newer;
-	m->newer = (struct moment){ now_ns, oldest.cpu_ns };
+	moment_clear(&oldest);
+	m->newer = (struct moment){ .at_ns = now_ns, .cpu_ns = oldest.cpu_ns };
+	for (int i = 0; i < c->n_blocked; i++)
+		m->newer.blocked[m->newer.n_blocked++] =
+			(struct net_blocked){ mem_strdup(c->blocked[i].listener), c->blocked[i].ns };
 	for (int i = 0; i < m->n_cores; i++)
 		m->newer.cpu_ns[i] = c->cores[i].cpu_ns;
 }
@@ -549,8 +585,10 @@ void broker_metrics_page(struct broker_metrics *m, const struct census *c, struc
 		put_sessions(c, p);
 		put_groups(c, p);
 	}
-	if (c && c->has_net)
+	if (c && c->has_net) {
 		put_net(c, p);
+		put_blocked(m, c, p);
+	}
 	if (c && c->has_rooms)
 		put_connections(c, p);
 	if (c)

@@ -29,7 +29,6 @@ static void tell_api(const struct api_core *core, struct census_core *out)
 	out->session_partitions = sessions_partitions(core->sessions);
 	out->sessions_evicted = sessions_evicted(core->sessions);
 	out->waits = core->waits;
-	arena_init(&out->texts, CENSUS_KINDS_BYTES);
 	kinds_copy(&core->clients, &out->texts, &out->clients);
 	kinds_copy(&core->ciphers, &out->texts, &out->ciphers);
 }
@@ -41,10 +40,13 @@ static void core_run(struct reactor *there, struct call *call)
 	struct census_core *out = &v->census->cores[core];
 	out->cpu_ns = sys_thread_cpu_ns();
 	out->turns = reactor_turns(there);
+	arena_init(&out->texts, CENSUS_KINDS_BYTES);
 	if (v->census->has_rooms)
 		tell_api(v->b->api.cores[core], out);
 	if (v->census->has_net)
 		net_count(v->b->net, core, &out->net);
+	if (v->census->has_net && core == 0) /* the door */
+		v->census->n_blocked = net_count_blocked(v->b->net, v->census->blocked, &out->texts);
 	call_done(there, call);
 }
 
@@ -218,7 +220,7 @@ void census_take(struct broker *b, struct census *c)
 void census_clear(struct census *c)
 {
 	meta_put(c->meta);
-	for (int i = 0; c->cores && c->has_rooms && i < c->n_cores; i++)
+	for (int i = 0; c->cores && i < c->n_cores; i++)
 		arena_free(&c->cores[i].texts);
 	free(c->cores);
 	free(c->partitions);

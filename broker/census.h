@@ -43,7 +43,7 @@ struct census_core {
 	int64_t session_partitions;
 	uint64_t sessions_evicted;
 	struct api_waits waits;
-	struct arena texts;          /* of the connections' kinds */
+	struct arena texts;          /* of the connections' kinds and of listeners */
 	struct kinds_copy clients, ciphers;
 	struct net_counters net;
 };
@@ -81,6 +81,8 @@ struct census {
 	struct census_core *cores, control;
 	bool has_rooms;   /* the logs are open: there are partitions, directories and sessions */
 	bool has_net;
+	struct net_blocked blocked[NET_LISTENERS_MAX];
+	int n_blocked;
 	struct metadata *meta;
 	struct census_partition *partitions;
 	int n_partitions;

@@ -1,8 +1,9 @@
 /* door.c - see door_priv.h.
  *
  * A gate (one listener) watches its socket while it may accept. It looks the other way while it is paused by
- * its timer (too fast, or no descriptor left), or while there is no slot for one more connection; then peers
- * wait in the kernel's backlog, as with Kafka.
+ * its timer (too fast, or no descriptor left), or while there is no slot for one more connection and
+ * somebody wants it; then peers wait in the kernel's backlog, as with Kafka. It is blocked from when a peer
+ * is seen to wait until it looks again.
  */
 #include "broker/net/door_priv.h"
 
@@ -217,10 +218,31 @@ static void out_of_means(struct gate *g, int rc)
 	timer_arm(d->reactor, &g->pause, DOOR_PAUSE_MS);
 }
 
+/* Somebody waits. Kafka's AcceptorBlockedPercent begins, too, with a connection that is there. */
+static void block(struct gate *g)
+{
+	if (g->blocked_since_ns == 0)
+		g->blocked_since_ns = reactor_now_ns(g->door->reactor);
+}
+
+static int64_t blocked_ns(const struct gate *g)
+{
+	int64_t since = g->blocked_since_ns;
+	return g->blocked_ns + (since ? reactor_now_ns(g->door->reactor) - since : 0);
+}
+
+static void unblock(struct gate *g)
+{
+	g->blocked_ns = blocked_ns(g);
+	g->blocked_since_ns = 0;
+}
+
 static void look(struct gate *g)
 {
 	struct door *d = g->door;
-	bool accepts = d->open && has_slot(g) && !timer_armed(&g->pause);
+	bool accepts = d->open && !timer_armed(&g->pause) && (has_slot(g) || g->blocked_since_ns == 0);
+	if (accepts)
+		unblock(g);
 	int rc = io_watch(d->reactor, &g->io, accepts ? SYS_READABLE : 0);
 	if (rc < 0)
 		out_of_means(g, rc);
@@ -258,17 +280,19 @@ static void check_in(struct gate *g, int fd, const struct sys_addr *peer)
 	make_room(d);
 }
 
-/* One connection. False when there is none, or none may come now. */
-static bool accept_one(struct gate *g)
+/* One connection. False when there is none, or none may come now: somebody who `waits` for sure then blocks
+ * the gate; of others the poller must tell first. */
+static bool accept_one(struct gate *g, bool waits)
 {
 	struct door *d = g->door;
 	struct sys_addr peer;
 	int64_t now = reactor_now_ns(d->reactor);
 	int64_t wait = max_of(pace_wait_ns(&d->pace, now), pace_wait_ns(&g->pace, now));
-	if (!has_slot(g))
-		return false;
-	if (wait > 0) {
-		timer_arm(d->reactor, &g->pause, (wait + NS_IN_MS - 1) / NS_IN_MS);
+	if (!has_slot(g) || wait > 0) {
+		if (waits)
+			block(g);
+		if (waits && wait > 0)
+			timer_arm(d->reactor, &g->pause, (wait + NS_IN_MS - 1) / NS_IN_MS);
 		return false;
 	}
 	int fd = sys_accept(g->io.fd, &peer);
@@ -289,7 +313,7 @@ static void gate_ready(struct reactor *here, struct io *io, uint32_t events)
 	struct gate *g = container_of(io, struct gate, io);
 	must(here == g->door->reactor);
 	(void)events;
-	for (int i = 0; i < DOOR_BATCH && accept_one(g); i++)
+	for (int i = 0; i < DOOR_BATCH && accept_one(g, i == 0); i++)
 		;
 	if (g->door->open)
 		look(g);
@@ -447,6 +471,22 @@ void door_count(const struct door *d, struct door_counters *out)
 	CHECK_OBJ_NOTNULL(d, DOOR_MAGIC);
 	out->accepted = atomic_load_explicit(&d->accepted, memory_order_relaxed);
 	out->refused = atomic_load_explicit(&d->refused, memory_order_relaxed);
+}
+
+int door_count_blocked(const struct door *d, struct net_blocked out[NET_LISTENERS_MAX],
+		       struct arena *arena)
+{
+	CHECK_OBJ_NOTNULL(d, DOOR_MAGIC);
+	reactor_must_be_here(d->reactor);
+	int n = 0;
+	list_for_each(it, &d->gates) {
+		const struct gate *g = list_entry(it, struct gate, link);
+		must(n < NET_LISTENERS_MAX);
+		out[n].listener = arena_strdup(arena, slice_str(g->listener.name));
+		out[n].ns = blocked_ns(g);
+		n += out[n].listener != NULL;
+	}
+	return n;
 }
 
 /* ---- changes ---- */

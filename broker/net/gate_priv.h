@@ -32,6 +32,8 @@ struct gate {
 	struct list guests;            /* in their order of arrival */
 	int64_t count, max_connections;
 	struct pace pace;
+	/* how long somebody was kept waiting for a slot or by the pace, and since when; 0: nobody is */
+	int64_t blocked_ns, blocked_since_ns;
 	struct tls_watch tls;          /* when the listener has TLS */
 	void (*gone)(struct gate *g);  /* it was taken down, and nobody uses it any more */
 	int n_ports, ports_left;

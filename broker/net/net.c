@@ -166,3 +166,9 @@ void net_count(const struct net *net, int core, struct net_counters *out)
 		.frame_bytes_free = lane.frame_bytes_free,
 	};
 }
+
+int net_count_blocked(const struct net *net, struct net_blocked out[NET_LISTENERS_MAX], struct arena *arena)
+{
+	CHECK_OBJ_NOTNULL(net, NET_MAGIC);
+	return door_count_blocked(net->door, out, arena);
+}

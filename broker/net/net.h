@@ -7,6 +7,7 @@
 #ifndef SAMSA_NET_NET_H
 #define SAMSA_NET_NET_H
 
+#include "broker/base/arena.h"
 #include "broker/net/conn.h"
 #include "broker/net/lane.h"
 #include "broker/net/tlsctx.h"
@@ -108,5 +109,13 @@ struct net_counters {
 	uint64_t frame_bytes_free; /* left of its budget */
 };
 void net_count(const struct net *net, int core, struct net_counters *out);
+
+/* How long a listener has kept peers waiting: for a slot (max.connections), or by the rate. */
+struct net_blocked {
+	const char *listener;
+	int64_t ns;
+};
+/* Of each listener; names in `arena`. How many there are. On the door's core. */
+int net_count_blocked(const struct net *net, struct net_blocked out[NET_LISTENERS_MAX], struct arena *arena);
 
 #endif

@@ -1,5 +1,5 @@
-"""What /metrics tells of connections: who their clients say they are, how they speak TLS, and who asks in versions that are
-deprecated. Names that are made up take places for as long as they stay, and no page without end."""
+"""What /metrics tells of connections: who their clients say they are, how they speak TLS, who asks in versions that are
+deprecated, and whether a listener keeps them waiting. Names that are made up take places for as long as they stay, and no page without end."""
 import ssl
 
 import kmsg
@@ -78,6 +78,22 @@ def deprecated(broker, port):
     assert told(port, DEPRECATED) == expected, "what was counted went with the connection"
 
 
+def blocked(broker, port, limited):
+    """Only while somebody wants a slot that is not there, and of that listener only."""
+    def share(listener):
+        return Page(port)("kafka_network_acceptor_acceptorblocked_percent", listener=listener)
+    with kmsg.Connection(limited) as first, kmsg.Connection(limited) as second:
+        for connection in (first, second):
+            connection.ask("api_versions", 0, {})
+        assert share("LIMITED") == share("PLAINTEXT") == 0
+        with kmsg.Connection(limited) as third:
+            third.send_message("api_versions", 0, {})
+            wait_for("its acceptor is blocked", lambda: 0 < share("LIMITED") <= 1)
+            second.socket.close()
+            third.receive_message("api_versions", 0)
+        assert share("PLAINTEXT") == 0
+
+
 def made_up(broker, port, cores):
     """Each core tells so many apart; what comes beyond is one sample, and is gone when they are."""
     crowd = []
@@ -98,12 +114,13 @@ def made_up(broker, port, cores):
 
 
 def test(env):
-    port, tls_port = env.ports.take(), env.ports.take()
+    port, tls_port, limited = (env.ports.take() for _ in range(3))
     certs = env.certs()
     with Cluster(env) as cluster:
         broker = cluster.broker(metrics_port=port)
-        broker.config["listeners"] += f",TLS://127.0.0.1:{tls_port}"
-        broker.config["listener.security.protocol.map"] = "PLAINTEXT:PLAINTEXT,TLS:SSL"
+        broker.config["listeners"] += f",TLS://127.0.0.1:{tls_port},LIMITED://127.0.0.1:{limited}"
+        broker.config["listener.security.protocol.map"] = "PLAINTEXT:PLAINTEXT,TLS:SSL,LIMITED:PLAINTEXT"
+        broker.config["listener.name.limited.max.connections"] = 2
         store = certs.broker_config() | {"ssl.client.auth": "none"}
         broker.config |= {f"listener.name.tls.{key}": value for key, value in store.items()}
         broker.start()
@@ -112,5 +129,6 @@ def test(env):
         clients(broker, port)
         ciphers(certs, port, tls_port)
         deprecated(broker, port)
+        blocked(broker, port, limited)
         made_up(broker, port, cores)
         broker.stop()

@@ -123,6 +123,42 @@ static void protected_listener(void)
 	ut_fini(&u);
 }
 
+static int64_t blocked_ns(struct ut_net *u)
+{
+	struct net_blocked blocked[NET_LISTENERS_MAX];
+	struct arena arena;
+	arena_init(&arena, 4096);
+	CU_ASSERT_EQUAL_FATAL(net_count_blocked(u->net, blocked, &arena), 1);
+	CU_ASSERT_STRING_EQUAL(blocked[0].listener, "PLAINTEXT");
+	arena_free(&arena);
+	return blocked[0].ns;
+}
+
+/* A listener without a slot is blocked while somebody wants one, and no longer. */
+static void blocked_while_somebody_waits(void)
+{
+	struct ut_net u;
+	ut_init(&u, 1);
+	u.config.max_connections = 1;
+	ut_open(&u);
+	int first = ut_connect(&u);
+	UNTIL(&u, u.opened == 1);
+	ut_turns(&u, 10);
+	CU_ASSERT_EQUAL(blocked_ns(&u), 0);
+	int second = ut_connect(&u);
+	UNTIL(&u, blocked_ns(&u) > 0);
+	int64_t once = blocked_ns(&u);
+	UNTIL(&u, blocked_ns(&u) > once);
+	close(first);
+	UNTIL(&u, u.opened == 2);
+	once = blocked_ns(&u);
+	ut_turns(&u, 10);
+	CU_ASSERT_EQUAL(blocked_ns(&u), once);
+	close(second);
+	ut_close(&u);
+	ut_fini(&u);
+}
+
 /* A rate of 20 a second lets a burst of 20 in; ten more take about half a second. */
 static void creation_rate(void)
 {
@@ -136,6 +172,7 @@ static void creation_rate(void)
 	for (int i = 0; i < N; i++)
 		fds[i] = ut_connect(&u);
 	UNTIL(&u, u.opened >= RATE);
+	UNTIL(&u, blocked_ns(&u) > 0);
 	UNTIL(&u, u.opened == N);
 	CU_ASSERT(sys_mono_ns() - began >= (N - RATE - 1) * INT64_C(1000000000) / RATE);
 	for (int i = 0; i < N; i++)
@@ -232,6 +269,7 @@ static const struct ut_case cases[] = {
 	UT(waits_for_a_slot),
 	UT(slots_of_a_listener),
 	UT(protected_listener),
+	UT(blocked_while_somebody_waits),
 	UT(creation_rate),
 	UT(port_in_use),
 	UT(shutdown_in_order),
