@@ -10,6 +10,8 @@
 
 #define KINDS_MAGIC 0x41d5a7e1u
 
+enum { DEPRECATED_ROWS = 27 };
+
 /* ---- connections ---- */
 
 void kinds_init(struct kinds *k)
@@ -50,10 +52,33 @@ struct kind *kinds_rest(struct kinds *k)
 	return rest->listener ? rest : name(rest, KIND_REST, KIND_REST, KIND_REST);
 }
 
+static void add_deprecated(struct kind *kind, int row, uint64_t n)
+{
+	must(row >= 0 && row < DEPRECATED_ROWS && kind->listener);
+	if (!kind->deprecated)
+		kind->deprecated = mem_zalloc(DEPRECATED_ROWS * sizeof *kind->deprecated);
+	kind->deprecated[row] += n;
+}
+
 static bool is(const struct kind *kind, const char *listener, const char *first, const char *second)
 {
 	return strcmp(kind->first, first) == 0 && strcmp(kind->second, second) == 0 &&
 	       strcmp(kind->listener, listener) == 0;
+}
+
+/* What was counted of a kind that nobody is of goes to the rest, so that who is here can be told. */
+static struct kind *make_room(struct kinds *k)
+{
+	for (int i = 0; i < KINDS_MAX; i++) {
+		struct kind *kind = &k->v[i];
+		if (kind->connections > 0)
+			continue;
+		for (int row = 0; row < DEPRECATED_ROWS; row++)
+			add_deprecated(kinds_rest(k), row, kind->deprecated[row]);
+		forget(kind);
+		return kind;
+	}
+	return NULL;
 }
 
 static struct kind *find(struct kinds *k, const char *listener, const char *first, const char *second)
@@ -66,6 +91,8 @@ static struct kind *find(struct kinds *k, const char *listener, const char *firs
 		if (!kind->listener && !place)
 			place = kind;
 	}
+	if (!place)
+		place = make_room(k);
 	return place ? name(place, listener, first, second) : kinds_rest(k);
 }
 
@@ -105,7 +132,7 @@ static const struct {
 	{ KAPI_ALTER_REPLICA_LOG_DIRS, 1 },
 	{ KAPI_DESCRIBE_LOG_DIRS, 1 },
 };
-enum { DEPRECATED_BELOW = 4, DEPRECATED_ROWS = 27 };
+enum { DEPRECATED_BELOW = 4 }; /* in all of them */
 
 int deprecated_row(int request, int version)
 {
@@ -131,10 +158,7 @@ bool deprecated_pair(int row, int *request, int *version)
 
 void kind_count_deprecated(struct kind *kind, int row)
 {
-	must(row >= 0 && row < DEPRECATED_ROWS && kind->listener);
-	if (!kind->deprecated)
-		kind->deprecated = mem_zalloc(DEPRECATED_ROWS * sizeof *kind->deprecated);
-	kind->deprecated[row]++;
+	add_deprecated(kind, row, 1);
 }
 
 /* ---- for others ---- */

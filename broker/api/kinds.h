@@ -1,8 +1,9 @@
 /* kinds.h - the connections of one core by who their client says it is, or by how they speak TLS.
  *
  * Whoever connects chooses what stands here, so only KINDS_MAX kinds are told apart, as by Kafka's Selector;
- * what comes beyond is one kind more, KIND_REST. A kind whose last connection has gone gives its place away,
- * unless requests in versions that are deprecated were counted of it: a counter does not go back.
+ * what comes beyond is one kind more, KIND_REST. A kind whose last connection has gone gives its place away;
+ * one of which requests in deprecated versions were counted only when there is no other, and to the rest what
+ * was counted.
  * Belongs to its core.
  */
 #ifndef SAMSA_API_KINDS_H

@@ -90,6 +90,27 @@ static void counted_requests_stay(void)
 	kinds_fini(&k);
 }
 
+/* They stay no longer than they can: nobody who has gone keeps those who are here from being told. */
+static void counts_give_way(void)
+{
+	struct kinds k;
+	char name[32];
+	kinds_init(&k);
+	for (int i = 0; i < KINDS_MAX; i++) {
+		snprintf(name, sizeof name, "made-up-%d", i);
+		struct kind *kind = kind_enter(&k, "PLAIN", name, "1");
+		kind_count_deprecated(kind, 5);
+		kind_leave(&k, kind);
+	}
+	struct kind *here = kind_enter(&k, "PLAIN", "java", "3.9");
+	CU_ASSERT_STRING_EQUAL(here->first, "java");
+	CU_ASSERT_PTR_NULL(here->deprecated);
+	CU_ASSERT_STRING_EQUAL(kind_enter(&k, "PLAIN", "rust", "1")->first, "rust");
+	CU_ASSERT_EQUAL(kinds_rest(&k)->deprecated[5], 2);
+	CU_ASSERT_EQUAL(kinds_rest(&k)->connections, 0);
+	kinds_fini(&k);
+}
+
 static void deprecated_versions(void)
 {
 	int row = 0, request, version, fetches = 0;
@@ -117,6 +138,7 @@ int main(void)
 		UT(the_rest_is_one_kind),
 		UT(copies),
 		UT(counted_requests_stay),
+		UT(counts_give_way),
 		UT(deprecated_versions),
 	};
 	return ut_run("kinds", cases, countof(cases));
