@@ -19,7 +19,10 @@ enum { NUMBER_BYTES = 16 };
 struct moment {
 	int64_t at_ns;
 	int64_t *cpu_ns;
-	struct net_blocked blocked[NET_LISTENERS_MAX]; /* their names are its own */
+	struct blocked {
+		char *listener;
+		int64_t ns;
+	} blocked[NET_LISTENERS_MAX];
 	int n_blocked;
 };
 
@@ -49,7 +52,7 @@ struct broker_metrics *broker_metrics_new(const struct broker *b)
 static void moment_clear(struct moment *t)
 {
 	while (t->n_blocked > 0)
-		free((char *)t->blocked[--t->n_blocked].listener);
+		free(t->blocked[--t->n_blocked].listener);
 }
 
 void broker_metrics_free(struct broker_metrics *m)
@@ -286,7 +289,7 @@ static void put_groups(const struct census *c, struct page *p)
 	put(p, METRIC_GROUPS_CUT, cut);
 }
 
-static uint64_t of_net(enum metric metric, const struct net_counters *n)
+static uint64_t of_traffic(enum metric metric, const struct net_traffic *n)
 {
 	switch ((int)metric) {
 	case METRIC_CONNECTIONS: return n->connections;
@@ -297,6 +300,24 @@ static uint64_t of_net(enum metric metric, const struct net_counters *n)
 	case METRIC_SOCKET_BYTES_IN: return n->bytes_in;
 	case METRIC_SOCKET_BYTES_OUT: return n->bytes_out;
 	case METRIC_FRAMES: return n->frames;
+	}
+	must_not_reach("a metric of a listener");
+}
+
+static void put_traffic(const struct census *c, struct page *p)
+{
+	for (enum metric i = METRIC_CONNECTIONS; i <= METRIC_FRAMES; i++) {
+		page_head(p, i);
+		for (int k = 0; k < c->n_listeners; k++)
+			for (int core = 0; core < c->n_cores; core++)
+				page_whole(p, i, LABELS(c->listeners[k].name, number(core).text),
+					   of_traffic(i, &c->listeners[k].cores[core]));
+	}
+}
+
+static uint64_t of_net(enum metric metric, const struct net_counters *n)
+{
+	switch ((int)metric) {
 	case METRIC_CONNECTIONS_ACCEPTED: return n->accepted;
 	case METRIC_CONNECTIONS_REFUSED: return n->refused;
 	case METRIC_FRAME_BYTES: return n->frame_bytes;
@@ -307,11 +328,7 @@ static uint64_t of_net(enum metric metric, const struct net_counters *n)
 
 static void put_net(const struct census *c, struct page *p)
 {
-	for (enum metric i = METRIC_CONNECTIONS; i <= METRIC_FRAMES; i++) {
-		page_head(p, i);
-		for (int core = 0; core < c->n_cores; core++)
-			page_whole(p, i, LABELS(number(core).text), of_net(i, &c->cores[core].net));
-	}
+	put_traffic(c, p);
 	for (enum metric i = METRIC_CONNECTIONS_ACCEPTED; i <= METRIC_FRAME_BYTES_FREE; i++) {
 		uint64_t all = 0;
 		for (int core = 0; core < c->n_cores; core++)
@@ -324,14 +341,15 @@ static void put_net(const struct census *c, struct page *p)
 
 /* Of the time since the older moment, when somebody was kept waiting. A listener that has come since, maybe
  * in the place of one of its name, began with nothing. */
-static double blocked_share(const struct broker_metrics *m, const struct net_blocked *now, int64_t now_ns)
+static double blocked_share(const struct broker_metrics *m, const struct net_listener_counters *now,
+			    int64_t now_ns)
 {
 	double had = (double)(now_ns - m->older.at_ns);
 	int64_t before = 0;
 	for (int i = 0; i < m->older.n_blocked; i++)
-		if (strcmp(m->older.blocked[i].listener, now->listener) == 0)
+		if (strcmp(m->older.blocked[i].listener, now->name) == 0)
 			before = m->older.blocked[i].ns;
-	int64_t ns = now->ns >= before ? now->ns - before : now->ns;
+	int64_t ns = now->blocked_ns >= before ? now->blocked_ns - before : now->blocked_ns;
 	return had > 0 ? min_of((double)ns / had, 1.0) : 0;
 }
 
@@ -339,9 +357,9 @@ static void put_blocked(const struct broker_metrics *m, const struct census *c, 
 {
 	int64_t now_ns = sys_mono_ns();
 	page_head(p, METRIC_ACCEPTOR_BLOCKED);
-	for (int i = 0; i < c->n_blocked; i++)
-		page_real(p, METRIC_ACCEPTOR_BLOCKED, LABELS(c->blocked[i].listener),
-			  blocked_share(m, &c->blocked[i], now_ns));
+	for (int i = 0; i < c->n_listeners; i++)
+		page_real(p, METRIC_ACCEPTOR_BLOCKED, LABELS(c->listeners[i].name),
+			  blocked_share(m, &c->listeners[i], now_ns));
 }
 
 /* Of the time since the older moment, what a data core has not used. */
@@ -360,9 +378,9 @@ static void move_window(struct broker_metrics *m, const struct census *c, int64_
 	m->older = m->newer;
 	moment_clear(&oldest);
 	m->newer = (struct moment){ .at_ns = now_ns, .cpu_ns = oldest.cpu_ns };
-	for (int i = 0; i < c->n_blocked; i++)
+	for (int i = 0; i < c->n_listeners; i++)
 		m->newer.blocked[m->newer.n_blocked++] =
-			(struct net_blocked){ mem_strdup(c->blocked[i].listener), c->blocked[i].ns };
+			(struct blocked){ mem_strdup(c->listeners[i].name), c->listeners[i].blocked_ns };
 	for (int i = 0; i < m->n_cores; i++)
 		m->newer.cpu_ns[i] = c->cores[i].cpu_ns;
 }

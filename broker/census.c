@@ -46,7 +46,8 @@ static void core_run(struct reactor *there, struct call *call)
 	if (v->census->has_net)
 		net_count(v->b->net, core, &out->net);
 	if (v->census->has_net && core == 0) /* the door */
-		v->census->n_blocked = net_count_blocked(v->b->net, v->census->blocked, &out->texts);
+		v->census->n_listeners = net_count_listeners(v->b->net, v->census->listeners,
+							     &out->texts);
 	call_done(there, call);
 }
 

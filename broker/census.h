@@ -81,8 +81,8 @@ struct census {
 	struct census_core *cores, control;
 	bool has_rooms;   /* the logs are open: there are partitions, directories and sessions */
 	bool has_net;
-	struct net_blocked blocked[NET_LISTENERS_MAX];
-	int n_blocked;
+	struct net_listener_counters listeners[NET_LISTENERS_MAX];
+	int n_listeners;
 	struct metadata *meta;
 	struct census_partition *partitions;
 	int n_partitions;

@@ -199,7 +199,7 @@ static void connect_next(struct client *c)
 		return;
 	}
 	sys_socket_buffers(fd, c->config.send_buffer_bytes, c->config.receive_buffer_bytes);
-	struct filter *top = filter_tcp_new(c->lane, fd, true);
+	struct filter *top = filter_tcp_new(c->lane, NULL, fd, true);
 	if (c->config.tls)
 		top = filter_tls_new(c->lane, top, c->config.tls, c->host);
 	c->state = CLIENT_CONNECTING;

@@ -371,13 +371,14 @@ static void opened(struct stream *s)
 	touch(c);
 	port_arm(c->port);
 	if (c->port->tls)
-		lane_add(c->port->lane, LANE_HANDSHAKES, 1);
+		traffic_add(&c->port->traffic, TRAFFIC_HANDSHAKES, 1);
 	c->port->events->on_open(c);
 }
 
 static void frame(struct stream *s, struct slice bytes, struct buf *holder)
 {
 	struct conn *c = conn_of(s);
+	traffic_add(&c->port->traffic, TRAFFIC_FRAMES, 1);
 	c->port->events->on_frame(c, bytes, holder);
 }
 
@@ -415,11 +416,11 @@ static void closed(struct stream *s, int error, const char *why)
 	struct conn *c = conn_of(s);
 	say_why(c, error, why);
 	if (!c->opened && c->port->tls)
-		lane_add(c->port->lane, LANE_HANDSHAKES_FAILED, 1);
+		traffic_add(&c->port->traffic, TRAFFIC_HANDSHAKES_FAILED, 1);
 	timer_cancel(conn_reactor(c), &c->mute);
 	list_remove(&c->link);
 	port_arm(c->port);
-	lane_add(c->port->lane, LANE_CLOSED, 1);
+	traffic_add(&c->port->traffic, TRAFFIC_CLOSED, 1);
 	guest_leaves(c->guest, conn_reactor(c));
 	c->guest = NULL;
 	if (c->opened)
@@ -469,7 +470,7 @@ void port_admit(struct port *p, struct guest *guest)
 	struct conn *c;
 	CHECK_OBJ_NOTNULL(p, PORT_MAGIC);
 	reactor_must_be_here(p->lane->reactor);
-	struct filter *top = filter_tcp_new(p->lane, guest->fd, false);
+	struct filter *top = filter_tcp_new(p->lane, &p->traffic, guest->fd, false);
 	if (guest->tls)
 		top = filter_tls_new(p->lane, top, guest->tls, NULL);
 	tlsctx_put(guest->tls);
@@ -483,7 +484,7 @@ void port_admit(struct port *p, struct guest *guest)
 	c->active_ns = reactor_now_ns(p->lane->reactor);
 	list_init(&c->slots);
 	port_pin(p);
-	lane_add(p->lane, LANE_ADMITTED, 1);
+	traffic_add(&p->traffic, TRAFFIC_ADMITTED, 1);
 	list_push_back(&p->opening, &c->link);
 	stream_start(&c->stream, &conn_stream_ops, p->lane, top, guest->fd, p->frame_max);
 	port_arm(p);
@@ -544,6 +545,22 @@ void port_take_down(struct port *p, struct reactor *door,
 	p->emptied.run = emptied;
 	p->door = door;
 	post_to(p, door, &p->taken_down, run_take_down);
+}
+
+void port_count(const struct port *p, struct net_traffic *out)
+{
+	const struct traffic *t = &p->traffic;
+	uint64_t closed = traffic_of(t, TRAFFIC_CLOSED);
+	*out = (struct net_traffic){
+		/* Closed first: nobody is closed who was not admitted. */
+		.connections = traffic_of(t, TRAFFIC_ADMITTED) - closed,
+		.closed = closed,
+		.frames = traffic_of(t, TRAFFIC_FRAMES),
+		.bytes_in = traffic_of(t, TRAFFIC_BYTES_IN),
+		.bytes_out = traffic_of(t, TRAFFIC_BYTES_OUT),
+		.handshakes = traffic_of(t, TRAFFIC_HANDSHAKES),
+		.handshakes_failed = traffic_of(t, TRAFFIC_HANDSHAKES_FAILED),
+	};
 }
 
 void port_evict(struct port *p)

@@ -5,6 +5,7 @@
 #include "broker/base/log.h"
 #include "broker/net/conn.h"
 #include "broker/net/net.h"
+#include "broker/net/traffic_priv.h"
 
 /* how long connections of a listener that was removed may finish what is in flight */
 enum { PORT_LEAVE_MS = 5 * 1000 };
@@ -27,6 +28,7 @@ struct port {
 	int64_t handshake_ms;
 	struct list opening;            /* in their TLS handshake, oldest first */
 	struct list conns;              /* least recently active first */
+	struct traffic traffic;
 	struct timer timer;             /* the earliest end of a handshake or of idleness */
 	unsigned next_id;
 	struct log_limit log;           /* lines about peers that do not speak Kafka, or no TLS */
@@ -44,6 +46,9 @@ void port_init(struct port *p, const struct net_config *config, struct gate *gat
 void port_admit(struct port *p, struct guest *guest);
 /* Closes the least recently active one, in favour of others. */
 void port_evict(struct port *p);
+
+/* Any thread may ask. */
+void port_count(const struct port *p, struct net_traffic *out);
 
 /* ---- on the door's core; each does its work on the port's ---- */
 /* Lets all finish, or closes them. Once each. */

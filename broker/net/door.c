@@ -473,8 +473,8 @@ void door_count(const struct door *d, struct door_counters *out)
 	out->refused = atomic_load_explicit(&d->refused, memory_order_relaxed);
 }
 
-int door_count_blocked(const struct door *d, struct net_blocked out[NET_LISTENERS_MAX],
-		       struct arena *arena)
+int door_count_listeners(const struct door *d, struct net_listener_counters out[NET_LISTENERS_MAX],
+			 struct arena *arena)
 {
 	CHECK_OBJ_NOTNULL(d, DOOR_MAGIC);
 	reactor_must_be_here(d->reactor);
@@ -482,9 +482,14 @@ int door_count_blocked(const struct door *d, struct net_blocked out[NET_LISTENER
 	list_for_each(it, &d->gates) {
 		const struct gate *g = list_entry(it, struct gate, link);
 		must(n < NET_LISTENERS_MAX);
-		out[n].listener = arena_strdup(arena, slice_str(g->listener.name));
-		out[n].ns = blocked_ns(g);
-		n += out[n].listener != NULL;
+		out[n].name = arena_strdup(arena, slice_str(g->listener.name));
+		out[n].cores = arena_array(arena, (size_t)d->n_cores, sizeof *out[n].cores);
+		out[n].blocked_ns = blocked_ns(g);
+		if (!out[n].name || !out[n].cores)
+			break;
+		for (int i = 0; i < d->n_cores; i++)
+			port_count(&g->ports[i], &out[n].cores[i]);
+		n++;
 	}
 	return n;
 }

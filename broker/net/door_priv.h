@@ -80,8 +80,8 @@ void door_survey(struct door *d, struct door_change *change);
 /* -ESHUTDOWN, and nothing has changed, when it has been shut. */
 int door_change(struct door *d, struct door_change *change);
 
-int door_count_blocked(const struct door *d, struct net_blocked out[NET_LISTENERS_MAX],
-		       struct arena *arena);
+int door_count_listeners(const struct door *d, struct net_listener_counters out[NET_LISTENERS_MAX],
+			 struct arena *arena);
 
 /* ---- on a guest's core ---- */
 /* Its connection is gone. */

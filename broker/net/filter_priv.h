@@ -51,11 +51,12 @@ static inline void filter_kick(struct filter *f)
 }
 
 struct lane;
+struct traffic;
 struct tlsctx;
 struct x509_st;
 
 /* The bottom: a socket. `connecting` until the kernel says the outcome. */
-struct filter *filter_tcp_new(struct lane *lane, int fd, bool connecting);
+struct filter *filter_tcp_new(struct lane *lane, struct traffic *traffic, int fd, bool connecting);
 /* `host` is the name that a client checks and asks for; NULL for a server. Takes a hold on `ctx`, owns
  * `below`. */
 struct filter *filter_tls_new(struct lane *lane, struct filter *below, struct tlsctx *ctx, const char *host);

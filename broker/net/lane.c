@@ -69,13 +69,6 @@ void lane_count(const struct lane *lane, struct lane_counters *out)
 {
 	CHECK_OBJ_NOTNULL(lane, LANE_MAGIC);
 	*out = (struct lane_counters){
-		.admitted = counter(lane, LANE_ADMITTED),
-		.closed = counter(lane, LANE_CLOSED),
-		.frames = counter(lane, LANE_FRAMES),
-		.bytes_in = counter(lane, LANE_BYTES_IN),
-		.bytes_out = counter(lane, LANE_BYTES_OUT),
-		.handshakes = counter(lane, LANE_HANDSHAKES),
-		.handshakes_failed = counter(lane, LANE_HANDSHAKES_FAILED),
 		.cold_reads = counter(lane, LANE_COLD_READS),
 		.starved = counter(lane, LANE_STARVED),
 		.frame_bytes = (uint64_t)lease_out_bytes(lane->pool),

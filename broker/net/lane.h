@@ -32,9 +32,6 @@ void lane_free(struct lane *lane);
 
 /* One writer, the lane's core; any thread may read. */
 struct lane_counters {
-	uint64_t admitted, closed; /* accepted connections */
-	uint64_t frames, bytes_in, bytes_out;
-	uint64_t handshakes, handshakes_failed;
 	uint64_t cold_reads;   /* ranges that a helper had to read */
 	uint64_t starved;      /* times that reading stopped for want of memory */
 	uint64_t frame_bytes;  /* memory out now */

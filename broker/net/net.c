@@ -153,22 +153,16 @@ void net_count(const struct net *net, int core, struct net_counters *out)
 	if (core == 0)
 		door_count(net->door, &door);
 	*out = (struct net_counters){
-		.connections = lane.admitted - lane.closed,
 		.accepted = door.accepted,
 		.refused = door.refused,
-		.closed = lane.closed,
-		.frames = lane.frames,
-		.bytes_in = lane.bytes_in,
-		.bytes_out = lane.bytes_out,
-		.handshakes = lane.handshakes,
-		.handshakes_failed = lane.handshakes_failed,
 		.frame_bytes = lane.frame_bytes,
 		.frame_bytes_free = lane.frame_bytes_free,
 	};
 }
 
-int net_count_blocked(const struct net *net, struct net_blocked out[NET_LISTENERS_MAX], struct arena *arena)
+int net_count_listeners(const struct net *net, struct net_listener_counters out[NET_LISTENERS_MAX],
+			struct arena *arena)
 {
 	CHECK_OBJ_NOTNULL(net, NET_MAGIC);
-	return door_count_blocked(net->door, out, arena);
+	return door_count_listeners(net->door, out, arena);
 }

@@ -98,24 +98,28 @@ void net_reload(struct net *net, struct reactor *from);
 /* After `done` of net_close(), when the reactors and helpers no longer run; or when it was never opened. */
 void net_free(struct net *net);
 
-/* Counted by each core, one writer; any thread may read. What the door counts (accepted, refused) is core
- * 0's. */
+/* Of one core; any thread may ask. What the door counts (accepted, refused) is core 0's. */
 struct net_counters {
-	uint64_t connections;  /* open now */
-	uint64_t accepted, closed, refused;
-	uint64_t frames, bytes_in, bytes_out;
-	uint64_t handshakes, handshakes_failed;
-	uint64_t frame_bytes;  /* memory in use for frames */
+	uint64_t accepted, refused;
+	uint64_t frame_bytes;      /* memory in use for frames */
 	uint64_t frame_bytes_free; /* left of its budget */
 };
 void net_count(const struct net *net, int core, struct net_counters *out);
 
-/* How long a listener has kept peers waiting: for a slot (max.connections), or by the rate. */
-struct net_blocked {
-	const char *listener;
-	int64_t ns;
+/* Of a listener's connections on one core, since it is there. */
+struct net_traffic {
+	uint64_t connections; /* open now */
+	uint64_t closed;
+	uint64_t frames, bytes_in, bytes_out;
+	uint64_t handshakes, handshakes_failed;
 };
-/* Of each listener; names in `arena`. How many there are. On the door's core. */
-int net_count_blocked(const struct net *net, struct net_blocked out[NET_LISTENERS_MAX], struct arena *arena);
+struct net_listener_counters {
+	const char *name;
+	int64_t blocked_ns; /* how long it kept peers waiting: for a slot (max.connections), or by the rate */
+	struct net_traffic *cores;
+};
+/* Of each listener, in `arena`: those that it has room for. How many there are. On the door's core. */
+int net_count_listeners(const struct net *net, struct net_listener_counters out[NET_LISTENERS_MAX],
+			struct arena *arena);
 
 #endif

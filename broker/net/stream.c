@@ -207,7 +207,6 @@ static bool deliver(struct stream *s)
 	struct buf *holder;
 	int rc = 0;
 	while (may_read(s) && (rc = frames_next(&s->in, &frame, &holder)) == 1) {
-		lane_add(s->lane, LANE_FRAMES, 1);
 		s->ops->frame(s, frame, holder);
 		buf_put(holder);
 	}

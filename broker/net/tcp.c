@@ -3,6 +3,7 @@
 #include "broker/base/must.h"
 #include "broker/net/filter_priv.h"
 #include "broker/net/lane_priv.h"
+#include "broker/net/traffic_priv.h"
 #include "broker/net/range_priv.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ enum {
 struct tcp {
 	unsigned magic;
 	struct filter filter;
-	struct lane *lane;
+	struct traffic *traffic; /* of its listener; NULL: outbound */
 	int fd;
 	bool connecting;
 	struct range range;
@@ -50,6 +51,12 @@ static int tcp_start(struct filter *f)
 	return rc;
 }
 
+static void count(struct tcp *t, enum traffic_counter which, ssize_t bytes)
+{
+	if (t->traffic)
+		traffic_add(t->traffic, which, (uint64_t)bytes);
+}
+
 static ssize_t tcp_read(struct filter *f, void *p, size_t n)
 {
 	struct tcp *t = tcp_of(f);
@@ -57,7 +64,7 @@ static ssize_t tcp_read(struct filter *f, void *p, size_t n)
 	ssize_t k = sys_recv(t->fd, p, n);
 	f->drained = k < (ssize_t)n;
 	if (k > 0)
-		lane_add(t->lane, LANE_BYTES_IN, (uint64_t)k);
+		count(t, TRAFFIC_BYTES_IN, k);
 	return k;
 }
 
@@ -128,7 +135,7 @@ static int tcp_write(struct filter *f, struct chain *out)
 		if (k < 0)
 			return (int)k;
 		chain_consume(out, (uint64_t)k);
-		lane_add(t->lane, LANE_BYTES_OUT, (uint64_t)k);
+		count(t, TRAFFIC_BYTES_OUT, k);
 		if (full)
 			return -EAGAIN;
 	}
@@ -168,13 +175,13 @@ static const struct filter_ops tcp_ops = {
 	.free = tcp_free,
 };
 
-struct filter *filter_tcp_new(struct lane *lane, int fd, bool connecting)
+struct filter *filter_tcp_new(struct lane *lane, struct traffic *traffic, int fd, bool connecting)
 {
 	struct tcp *t;
 	ALLOC_OBJ(t, TCP_MAGIC);
 	must(fd >= 0);
 	t->filter.ops = &tcp_ops;
-	t->lane = lane;
+	t->traffic = traffic;
 	t->fd = fd;
 	t->connecting = connecting;
 	range_init(&t->range, lane, &t->filter);

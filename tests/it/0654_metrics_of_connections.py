@@ -24,6 +24,11 @@ def told(port, name):
     return sums
 
 
+def traffic(port, what):
+    """By listener."""
+    return {key[0]: value for key, value in told(port, "kafka_server_socket_server_metrics_" + what).items()}
+
+
 def call_oneself(connection, name, version):
     asked = {"client_software_name": name, "client_software_version": version}
     return connection.ask("api_versions", 3, asked)["error_code"]
@@ -58,7 +63,11 @@ def ciphers(certs, port, tls_port):
             (cipher,) = (key[0] for key in of_tls if name in key)
             assert cipher.startswith("TLS_"), of_tls
             assert of_tls == {(cipher, "TLS", name): 1, ("quill", "1.2", "TLS"): 1}, of_tls
+            assert traffic(port, "connection_count")["TLS"] == 1
         wait_for("it is gone", lambda: not any("TLS" in key for key in told(port, CONNECTIONS)))
+    wait_for("both are counted", lambda: traffic(port, "connection_close_total")["TLS"] == 2)
+    assert traffic(port, "successful_authentication_total") == {"TLS": 2, "PLAINTEXT": 0, "LIMITED": 0}
+    assert traffic(port, "request_total")["TLS"] == 2 and traffic(port, "connection_count")["TLS"] == 0
 
 
 def deprecated(broker, port):

@@ -211,6 +211,28 @@ static inline uint64_t ut_frame_memory(const struct ut_net *u, int core)
 	return n.frame_bytes;
 }
 
+/* What listener `i` has had, on all cores. */
+static inline struct net_traffic ut_traffic(const struct ut_net *u, int i)
+{
+	struct net_listener_counters listeners[NET_LISTENERS_MAX];
+	struct net_traffic all = { 0 };
+	struct arena arena;
+	arena_init(&arena, 64 * 1024);
+	CU_ASSERT_FATAL(net_count_listeners(u->net, listeners, &arena) > i);
+	for (int core = 0; core < u->n_cores; core++) {
+		const struct net_traffic *n = &listeners[i].cores[core];
+		all.connections += n->connections;
+		all.closed += n->closed;
+		all.frames += n->frames;
+		all.bytes_in += n->bytes_in;
+		all.bytes_out += n->bytes_out;
+		all.handshakes += n->handshakes;
+		all.handshakes_failed += n->handshakes_failed;
+	}
+	arena_free(&arena);
+	return all;
+}
+
 /* ---- a client ---- */
 
 static inline int ut_connect_from(struct ut_net *u, int listener, const char *from)

@@ -138,6 +138,8 @@ static void one_moves(void)
 	uint16_t before = net_listener_address(u.net, 1)->port;
 	int there = ut_connect_from(&u, 1, "127.0.0.1"), stays = ut_connect(&u);
 	CU_ASSERT(echoes(&u, there));
+	CU_ASSERT(ut_traffic(&u, 0).frames == 0 && ut_traffic(&u, 1).frames == 1);
+	CU_ASSERT(ut_traffic(&u, 1).connections == 1);
 	u.listeners[1].host = "127.0.0.2";
 	u.listeners[1].port = before; /* the same port, while the old socket still listens */
 	CU_ASSERT_EQUAL(change(&u, 2), 0);
@@ -146,6 +148,7 @@ static void one_moves(void)
 	UNTIL(&u, ut_is_shut(there));
 	CU_ASSERT(is_refused(before));
 	CU_ASSERT(echoes(&u, stays));
+	CU_ASSERT(ut_traffic(&u, 0).frames == 1 && ut_traffic(&u, 1).frames == 0);
 	close(there);
 	close(stays);
 	ut_close(&u);

@@ -14,6 +14,10 @@ static void echoes(void)
 	CU_ASSERT_EQUAL(u.opened, 1);
 	close(fd);
 	UNTIL(&u, u.gone == 1);
+	struct net_traffic n = ut_traffic(&u, 0);
+	CU_ASSERT(n.frames == 49 && n.closed == 1 && n.connections == 0);
+	CU_ASSERT(n.bytes_in == n.bytes_out && n.bytes_in >= 49 * 50 / 2 * 7);
+	CU_ASSERT(n.handshakes == 0 && n.handshakes_failed == 0);
 	ut_close(&u);
 	ut_fini(&u);
 }

@@ -125,13 +125,13 @@ static void protected_listener(void)
 
 static int64_t blocked_ns(struct ut_net *u)
 {
-	struct net_blocked blocked[NET_LISTENERS_MAX];
+	struct net_listener_counters listeners[NET_LISTENERS_MAX];
 	struct arena arena;
 	arena_init(&arena, 4096);
-	CU_ASSERT_EQUAL_FATAL(net_count_blocked(u->net, blocked, &arena), 1);
-	CU_ASSERT_STRING_EQUAL(blocked[0].listener, "PLAINTEXT");
+	CU_ASSERT_EQUAL_FATAL(net_count_listeners(u->net, listeners, &arena), 1);
+	CU_ASSERT_STRING_EQUAL(listeners[0].name, "PLAINTEXT");
 	arena_free(&arena);
-	return blocked[0].ns;
+	return listeners[0].blocked_ns;
 }
 
 /* A listener without a slot is blocked while somebody wants one, and no longer. */

@@ -268,8 +268,7 @@ static void gone_during_handshake(void)
 		close(t.fd);
 	}
 	SSL_CTX_free(ctx);
-	struct net_counters n;
-	UNTIL(&u, (net_count(u.net, 0, &n), n.closed == 10));
+	UNTIL(&u, ut_traffic(&u, 0).closed == 10);
 	ut_turns(&u, 20);
 	fini(&u);
 }
