@@ -3,6 +3,7 @@ import os
 import pty
 import re
 import subprocess
+import termios
 
 import java
 
@@ -66,7 +67,7 @@ ERASED = "\r\x1b[K"
 
 
 def typed(words, keys):
-    """Runs a program on a terminal where somebody types; what stands on the terminal."""
+    """Runs a program on a terminal where somebody types; what it says there, without the echo of the keys."""
     return on_terminal(words, False, keys.encode())
 
 
@@ -74,6 +75,10 @@ def on_terminal(words, piped, keys=None):
     """Runs a program; what it gave the terminal that both its outputs are, or standard error alone."""
     ours, its = pty.openpty()
     said = b""
+    if keys:    # an echo stands before or behind the prompt, as time will have it
+        mode = termios.tcgetattr(its)
+        mode[3] &= ~termios.ECHO
+        termios.tcsetattr(its, termios.TCSANOW, mode)
     with subprocess.Popen(words, stdin=subprocess.DEVNULL if keys is None else its,
                           stdout=subprocess.DEVNULL if piped else its, stderr=its) as process:
         os.close(its)
