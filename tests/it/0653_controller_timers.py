@@ -15,11 +15,9 @@ AFTER_FAILOVER = ("controllerchange", "topicdeletion", "partitionreassignment", 
 
 
 def counts(port):
-    """How many events of each kind, with as much time as there were events, and no more than have waited."""
+    """How many events of each kind, which are no more than have waited."""
     page = Page(port)
     found = {timer: page(TIMER.format(timer) + "_count") for timer in TIMERS}
-    for timer, n in found.items():
-        assert (page(TIMER.format(timer) + "_sum") > 0) == (n > 0), timer
     waited = page("kafka_controller_controllereventmanager_eventqueuetimems_count")
     assert waited >= sum(found.values()), (waited, found)
     return found
@@ -68,4 +66,7 @@ def test(env):
         # It is an event only where there is somebody to elect for.
         moves(port, "topicuncleanleaderelectionenable", lambda: client.configure(
             "topics/timed", {"unclean.leader.election.enable": "true"}))
+        # A short one is over within a microsecond, and then took no time; these wait for ZooKeeper.
+        for timer in ("controllerchange", "topicchange", "topicdeletion"):
+            assert Page(port)(TIMER.format(timer) + "_sum") > 0, timer
         broker.stop()
