@@ -87,10 +87,11 @@ const char *client_version(const struct conn *conn)
 /* Of a connection that has ended meanwhile nobody knows any more whose it was. */
 static void count(const struct request *req, int request)
 {
-	const struct client_info *info = info_of(req->conn);
 	int row = deprecated_row(request, req->version);
-	if (row >= 0)
-		kind_count_deprecated(info ? info->kind : kinds_rest(&req->core->clients), row);
+	if (row < 0)
+		return;
+	const struct client_info *info = info_of(req->conn);
+	kind_count_deprecated(info ? info->kind : kinds_rest(&req->core->clients), row);
 }
 
 void client_info_answered(const struct request *req)

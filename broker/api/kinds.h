@@ -51,7 +51,7 @@ void kinds_copy(const struct kinds *k, struct arena *arena, struct kinds_copy *o
 
 /* Among all pairs of a kind of request (tally.h) and a deprecated version; -1: it is not deprecated. */
 int deprecated_row(int request, int version);
-/* 0 past the last row. */
+/* False past the last row. */
 bool deprecated_pair(int row, int *request, int *version);
 void kind_count_deprecated(struct kind *kind, int row);
 

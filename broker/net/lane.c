@@ -60,17 +60,10 @@ void lane_free(struct lane *lane)
 	FREE_OBJ(lane);
 }
 
-static uint64_t counter(const struct lane *lane, enum lane_counter which)
-{
-	return atomic_load_explicit(&lane->counters[which], memory_order_relaxed);
-}
-
 void lane_count(const struct lane *lane, struct lane_counters *out)
 {
 	CHECK_OBJ_NOTNULL(lane, LANE_MAGIC);
 	*out = (struct lane_counters){
-		.cold_reads = counter(lane, LANE_COLD_READS),
-		.starved = counter(lane, LANE_STARVED),
 		.frame_bytes = (uint64_t)lease_out_bytes(lane->pool),
 		.frame_bytes_free = (uint64_t)lease_free_bytes(lane->pool),
 	};
@@ -116,7 +109,6 @@ void lane_wait(struct lane *lane, struct lane_waiter *w)
 	CHECK_OBJ(lane, LANE_MAGIC);
 	if (list_linked(&w->link))
 		return;
-	lane_add(lane, LANE_STARVED, 1);
 	list_push_back(&lane->waiters, &w->link);
 	if (!timer_armed(&lane->timer))
 		timer_arm(lane->reactor, &lane->timer, LANE_STARVED_MS);

@@ -1,4 +1,4 @@
-/* lane.h - what all connections of one reactor share: memory for bytes in flight, and counters. */
+/* lane.h - what all connections of one reactor share: memory for bytes in flight. */
 #ifndef SAMSA_NET_LANE_H
 #define SAMSA_NET_LANE_H
 
@@ -32,9 +32,7 @@ void lane_free(struct lane *lane);
 
 /* One writer, the lane's core; any thread may read. */
 struct lane_counters {
-	uint64_t cold_reads;   /* ranges that a helper had to read */
-	uint64_t starved;      /* times that reading stopped for want of memory */
-	uint64_t frame_bytes;  /* memory out now */
+	uint64_t frame_bytes;      /* memory out now */
 	uint64_t frame_bytes_free; /* that may still go out */
 };
 void lane_count(const struct lane *lane, struct lane_counters *out);

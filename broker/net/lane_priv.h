@@ -6,12 +6,6 @@
 #include "broker/net/lane.h"
 #include "broker/net/lease.h"
 
-enum lane_counter {
-	LANE_COLD_READS,
-	LANE_STARVED,
-	LANE_COUNTERS,
-};
-
 /* Somebody who could not go on for want of memory. */
 struct lane_waiter {
 	struct list link;
@@ -33,15 +27,7 @@ struct lane {
 	struct list waiters;
 	struct list partials; /* oldest first */
 	struct timer timer;   /* runs while somebody waits */
-	_Atomic uint64_t counters[LANE_COUNTERS];
 };
-
-static inline void lane_add(struct lane *lane, enum lane_counter which, uint64_t n)
-{
-	_Atomic uint64_t *c = &lane->counters[which];
-	/* One writer: no locked instruction is needed. */
-	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
-}
 
 /* The shared buffer, with at least LANE_ARENA_ROOM_MIN_BYTES of room behind `used`. Borrowed: hold it to keep
  * what is put there. NULL when the budget is spent. */

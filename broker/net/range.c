@@ -79,7 +79,6 @@ static int cold_start(struct range *r, const struct link *l, size_t n)
 	cold->job.work = cold_work;
 	cold->job.done = cold_done;
 	r->cold = cold;
-	lane_add(r->lane, LANE_COLD_READS, 1);
 	reactor_offload(r->lane->reactor, &cold->job, "cold read");
 	return -EINPROGRESS;
 }
